@@ -1,0 +1,365 @@
+//! An event's bytes on the wire, made once: the bytes in the log are the bytes a watcher gets, live
+//! or replayed (I3). A [`Segment`] is a run of one board's frames in one shared buffer.
+
+use crate::cursor::{Cursor, Meeting};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::model::BoardId;
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
+use std::io;
+
+/// JSON with U+0085, U+2028 and U+2029 escaped: some clients split lines on them.
+///
+/// # Panics
+/// If the value can't be JSON (a map with keys that are no text): none of ours is.
+#[must_use]
+pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
+    value
+        .serialize(&mut serializer)
+        .expect("plain data is JSON");
+    bytes
+}
+
+struct OneLine;
+
+impl serde_json::ser::Formatter for OneLine {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let breaks_lines = |c: char| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
+        let mut rest = fragment;
+        while let Some(at) = rest.find(breaks_lines) {
+            let c = rest[at..].chars().next().expect("found there");
+            writer.write_all(&rest.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(c))?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// A numbered event's frame: `data:` before `id:`, because some clients take the id as soon as they
+/// read that line and would lose an event that is cut in between (WHATWG HTML, 9.2.6).
+fn put_frame(into: &mut BytesMut, json: &[u8], cursor: Cursor) {
+    let before = into.len();
+    put_data(into, json);
+    put_id(into, cursor);
+    into.put_u8(b'\n');
+    assert!(
+        into.len() - before <= FRAME_BYTES_MAX,
+        "limits keep every event under {FRAME_BYTES_MAX} bytes"
+    );
+}
+
+fn put_data(into: &mut BytesMut, json: &[u8]) {
+    into.put_slice(b"data: ");
+    into.put_slice(json);
+    into.put_u8(b'\n');
+}
+
+fn put_id(into: &mut BytesMut, cursor: Cursor) {
+    into.put_slice(format!("id: {cursor}\n").as_bytes());
+}
+
+/// The first block of every stream. With a cursor it is a place to resume from; without one a
+/// snapshot follows, and a cut between the two must lose nothing.
+#[must_use]
+pub fn connected(retry_ms: u32, cursor: Option<Cursor>) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(96);
+    put_data(&mut bytes, br#"{"type":"connected"}"#);
+    bytes.put_slice(format!("retry: {retry_ms}\n").as_bytes());
+    if let Some(cursor) = cursor {
+        put_id(&mut bytes, cursor);
+    }
+    bytes.put_u8(b'\n');
+    bytes.freeze()
+}
+
+/// The block that carries a whole board, given as the JSON of a snapshot.
+#[must_use]
+pub fn snapshot(board_json: &[u8], cursor: Cursor) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(board_json.len() + 96);
+    bytes.put_slice(br#"data: {"type":"snapshot","board":"#);
+    bytes.put_slice(board_json);
+    bytes.put_slice(b"}\n");
+    put_id(&mut bytes, cursor);
+    bytes.put_u8(b'\n');
+    bytes.freeze()
+}
+
+/// The last block of a stream that is sent away: come back after this long.
+#[must_use]
+pub fn retry(retry_ms: u32) -> Bytes {
+    format!("retry: {retry_ms}\n\n").into()
+}
+
+/// Keeps proxies from cutting an idle line; invisible to a page's code.
+pub const HEARTBEAT_COMMENT: Bytes = Bytes::from_static(b":\n\n");
+/// The same as an event that a page's code can see.
+pub const HEARTBEAT_EVENT: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
+
+/// Whether an event's JSON is the last one of a stream. The type stands first in every event.
+fn is_last(json: &[u8]) -> bool {
+    json.starts_with(br#"{"type":"board_deleted""#)
+}
+
+/// A run of one board's frames without gaps, encoded once and shared by all who send it.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    board_id: BoardId,
+    bytes: Bytes,
+    frames: Vec<FrameEnd>,
+    ends_stream: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct FrameEnd {
+    cursor: Cursor,
+    /// Offset in the bytes just past the frame.
+    end: usize,
+}
+
+impl Segment {
+    /// Whose events these are.
+    #[must_use]
+    pub fn board_id(&self) -> &BoardId {
+        &self.board_id
+    }
+
+    /// The number of the first event in it.
+    #[must_use]
+    pub fn first_seq(&self) -> u64 {
+        self.frames[0].cursor.seq
+    }
+
+    /// The place just after its last event.
+    #[must_use]
+    pub fn last(&self) -> Cursor {
+        self.frames[self.frames.len() - 1].cursor
+    }
+
+    /// Whether a stream ends after it: the board was deleted.
+    #[must_use]
+    pub fn ends_stream(&self) -> bool {
+        self.ends_stream
+    }
+
+    /// Bytes of all its frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Never: a segment has at least one frame.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether the event at that number has that mark; `None` if it isn't in here.
+    #[must_use]
+    pub fn holds(&self, cursor: Cursor) -> Option<bool> {
+        let index = usize::try_from(cursor.seq.checked_sub(self.first_seq())?).ok()?;
+        self.frames.get(index).map(|frame| frame.cursor == cursor)
+    }
+
+    /// The frames after a place, without copying; empty if there are none.
+    ///
+    /// # Panics
+    /// If an event between the place and the segment is missing: the caller looks for gaps first.
+    #[must_use]
+    pub fn after(&self, place: Cursor) -> Bytes {
+        assert!(
+            place.meets(self.first_seq()) != Meeting::Gap,
+            "no gap before a segment"
+        );
+        let done = usize::try_from(place.seq + 1 - self.first_seq()).unwrap_or(usize::MAX);
+        match done {
+            0 => self.bytes.clone(),
+            done => self.bytes.slice(
+                self.frames
+                    .get(done - 1)
+                    .map_or(self.len(), |frame| frame.end)..,
+            ),
+        }
+    }
+}
+
+/// Puts frames together to a [`Segment`].
+#[derive(Debug)]
+pub struct SegmentBuilder {
+    board_id: BoardId,
+    bytes: BytesMut,
+    frames: Vec<FrameEnd>,
+    ends_stream: bool,
+}
+
+impl SegmentBuilder {
+    /// An empty run of this board's frames.
+    #[must_use]
+    pub fn new(board_id: BoardId) -> Self {
+        Self {
+            board_id,
+            bytes: BytesMut::new(),
+            frames: Vec::new(),
+            ends_stream: false,
+        }
+    }
+
+    /// Adds the next event.
+    ///
+    /// # Panics
+    /// If its number isn't one more than the last one's (I1), or the frame is too large.
+    pub fn push(&mut self, cursor: Cursor, json: &[u8]) {
+        if let Some(last) = self.frames.last() {
+            assert_eq!(
+                last.cursor.meets(cursor.seq),
+                Meeting::Deliver,
+                "events follow each other"
+            );
+        }
+        put_frame(&mut self.bytes, json, cursor);
+        self.frames.push(FrameEnd {
+            cursor,
+            end: self.bytes.len(),
+        });
+        self.ends_stream = is_last(json);
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is no frame yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The segment, unless there was nothing in it.
+    #[must_use]
+    pub fn build(self) -> Option<Segment> {
+        let Self {
+            board_id,
+            bytes,
+            frames,
+            ends_stream,
+        } = self;
+        (!frames.is_empty()).then(|| Segment {
+            board_id,
+            bytes: bytes.freeze(),
+            frames,
+            ends_stream,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cursor::Mark;
+
+    fn place(seq: u64) -> Cursor {
+        Cursor {
+            seq,
+            mark: Mark([seq as u8; 6]),
+        }
+    }
+
+    fn segment(seqs: std::ops::RangeInclusive<u64>) -> Segment {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        for seq in seqs {
+            builder.push(place(seq), format!("{{\"n\":{seq}}}").as_bytes());
+        }
+        builder.build().unwrap()
+    }
+
+    #[test]
+    fn a_frame_is_data_then_id_then_a_blank_line() {
+        assert_eq!(
+            segment(3..=3).after(place(2)),
+            "data: {\"n\":3}\nid: 3-030303030303\n\n"
+        );
+    }
+
+    #[test]
+    fn a_segment_gives_the_frames_after_a_place() {
+        let segment = segment(3..=5);
+        assert_eq!(segment.after(place(2)).len(), segment.len());
+        assert!(segment.after(place(3)).starts_with(b"data: {\"n\":4}"));
+        assert!(segment.after(place(4)).starts_with(b"data: {\"n\":5}"));
+        assert!(segment.after(place(5)).is_empty());
+        assert!(segment.after(place(9)).is_empty());
+    }
+
+    #[test]
+    fn a_segment_knows_the_marks_of_its_events() {
+        let segment = segment(3..=5);
+        assert_eq!(segment.holds(place(2)), None);
+        assert_eq!(segment.holds(place(3)), Some(true));
+        assert_eq!(
+            segment.holds(Cursor {
+                seq: 3,
+                mark: Mark::ZERO
+            }),
+            Some(false)
+        );
+        assert_eq!(segment.holds(place(6)), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "no gap before a segment")]
+    fn a_gap_before_a_segment_is_never_sent() {
+        let _ = segment(3..=5).after(place(1));
+    }
+
+    #[test]
+    #[should_panic(expected = "events follow each other")]
+    fn a_gap_inside_a_segment_is_never_built() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(place(1), b"{}");
+        builder.push(place(3), b"{}");
+    }
+
+    #[test]
+    fn deleting_the_board_ends_the_stream() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(
+            place(1),
+            br#"{"type":"task_deleted","taskId":"board_deleted"}"#,
+        );
+        assert!(!builder.ends_stream);
+        builder.push(place(2), br#"{"type":"board_deleted","boardId":"board-1"}"#);
+        assert!(builder.build().unwrap().ends_stream());
+    }
+
+    #[test]
+    fn characters_that_split_lines_are_escaped() {
+        let text = "a\u{85}b\u{2028}c\u{2029}d\né\u{1f9f9}";
+        let encoded = String::from_utf8(json(&text)).unwrap();
+        assert_eq!(encoded, "\"a\\u0085b\\u2028c\\u2029d\\né\u{1f9f9}\"");
+        assert_eq!(serde_json::from_str::<String>(&encoded).unwrap(), text);
+    }
+
+    #[test]
+    fn the_stream_opens_to_the_letter() {
+        assert_eq!(
+            connected(2000, Some(place(65))),
+            "data: {\"type\":\"connected\"}\nretry: 2000\nid: 65-414141414141\n\n"
+        );
+        assert_eq!(
+            connected(2000, None),
+            "data: {\"type\":\"connected\"}\nretry: 2000\n\n"
+        );
+        assert_eq!(
+            snapshot(b"{}", place(65)),
+            "data: {\"type\":\"snapshot\",\"board\":{}}\nid: 65-414141414141\n\n"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! Every cap in the product, with its reason. Nothing here is a setting; what a person may set has
+//! its default here. Invariant I7: reaching a limit is a clear refusal, never a silent drop.
+
+/// Characters in an id. Long enough for a TypeID with a long prefix or a client's own UUID.
+pub const ID_CHARS_MAX: usize = 64;
+/// Characters in a task's title: a sentence or two; more belongs into the description.
+pub const TITLE_CHARS_MAX: usize = 500;
+/// Characters in the name of a board or a list.
+pub const NAME_CHARS_MAX: usize = 200;
+/// Bytes of a description as encoded JSON (between the quotes). With the largest title it keeps a
+/// frame under [`FRAME_BYTES_MAX`].
+pub const DESCRIPTION_JSON_BYTES_MAX: usize = 32 * 1024;
+/// Characters in a rank. Past it the crowded run is spaced out again.
+pub const RANK_CHARS_MAX: usize = 64;
+/// Living lists on a board: more is no board that a person can read.
+pub const LISTS_PER_BOARD_MAX: usize = 200;
+/// Living tasks on a board: bounds a snapshot to a few megabytes.
+pub const TASKS_PER_BOARD_MAX: usize = 10_000;
+/// Bytes of one frame, snapshots excepted. Real clients cut lines at 64 KiB and above.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a request body: several times the largest valid one.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Characters in an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 128;
+/// Hours for which the first answer under a key is kept; retries come within minutes.
+pub const ANSWER_HOURS_KEPT: u64 = 24;
+/// The largest `limit` of a page.
+pub const PAGE_ITEMS_MAX: usize = 1_000;
+/// The `limit` of a page when none is given.
+pub const PAGE_ITEMS_DEFAULT: usize = 100;
+/// Bytes of one request's head (request line and headers); also what hyper buffers ahead of a slow
+/// reader, so it bounds the memory of a stalled watcher.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Seconds in which a request's head must have arrived; idle connections are let go after it too.
+pub const HEAD_SECONDS_MAX: u64 = 30;
+/// Seconds in which a request's body must have arrived. Ends before submission, never after.
+pub const BODY_SECONDS_MAX: u64 = 30;
+/// Seconds that a closing connection goes on reading and discarding, so that an answer sent while
+/// the client was still sending is not lost to a reset.
+pub const LINGER_SECONDS_MAX: u64 = 2;
+
+/// Commands that may wait for the writer. At thousands a second it is far less than a second's
+/// work; more waiting would only answer later.
+pub const SUBMISSIONS_WAITING_MAX: usize = 1_024;
+/// Commands in one transaction: past a few hundred the cost per command no longer falls.
+pub const BATCH_COMMANDS_MAX: usize = 256;
+/// Bytes of events in one transaction, after which no further command joins it.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Reading connections. Readers are short; more of them only contend on two cores.
+pub const READERS_MAX: usize = 4;
+/// Rows in one read of the log: no read transaction outlives one such read.
+pub const LOG_READ_ROWS_MAX: usize = 1_000;
+/// Bytes in one read of the log; also what a watcher that lags may hold in memory.
+pub const LOG_READ_BYTES_MAX: usize = 64 * 1024;
+/// Rows that one pass of retention deletes before the writer looks at its queue again.
+pub const PRUNE_ROWS_MAX: usize = 500;
+/// Seconds between two looks of the writer for what retention may delete.
+pub const PRUNE_SECONDS: u64 = 60;
+/// Bytes of write-ahead log after which the writer checkpoints without waiting for readers.
+pub const WAL_CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of write-ahead log after which new reads wait until it has been written back.
+pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Milliseconds that a start waits for the data file's lock: a predecessor that is draining.
+pub const LOCK_WAIT_MS_MAX: u64 = 2_000;
+
+/// Days for which events are kept (a setting's default).
+pub const EVENTS_KEPT_DAYS: u32 = 30;
+/// Events kept for each board whatever their age (a setting's default).
+pub const EVENTS_KEPT_COUNT: u64 = 10_000;
+
+/// Bytes of a board's newest segments held in memory while somebody watches it.
+pub const TAIL_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of all boards' tails together; past it a board keeps nothing and its watchers read the log.
+pub const TAILS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Snapshots encoded at the same time: each holds a reader for milliseconds and megabytes of memory.
+pub const SNAPSHOTS_AT_ONCE_MAX: usize = 2;
+/// Bytes of encoded snapshots that readers may hold; past it the oldest reader is closed.
+pub const SNAPSHOTS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of a snapshot handed to a socket at a time.
+pub const SNAPSHOT_SLICE_BYTES: usize = 64 * 1024;
+/// Seconds of silence after which a stream sends a heartbeat; proxies cut idle lines at 60.
+pub const HEARTBEAT_SECONDS: u64 = 15;
+/// Milliseconds that a client is told to wait before it reconnects.
+pub const RETRY_MS: u32 = 2_000;
+/// Milliseconds over which clients are spread when overload or shutdown sends them away.
+pub const RETRY_SPREAD_MS: std::ops::RangeInclusive<u32> = 1_000..=10_000;
+/// Seconds of a stall window: a reader must take [`STALL_BYTES_MIN`] in it while more waits.
+pub const STALL_SECONDS: u64 = 30;
+/// Bytes that a reader must take in a stall window to count as alive.
+pub const STALL_BYTES_MIN: u64 = 4 * 1024;
+/// Unsent bytes that the kernel may hold for a connection (`TCP_NOTSENT_LOWAT`); without it a
+/// stalled reader costs megabytes of kernel memory.
+pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// Milliseconds without acknowledgement after which the kernel gives a peer up (`TCP_USER_TIMEOUT`).
+pub const UNACKNOWLEDGED_MS_MAX: u32 = 30_000;
+/// Descriptors kept back for the data file, logs and short requests when streams take the rest.
+pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// Seconds in which a drain must be over; then the process ends regardless.
+pub const DRAIN_SECONDS_MAX: u64 = 10;

@@ -1,0 +1,432 @@
+//! Every shape that crosses the wire or the writer's queue: what is asked ([`Command`]), by whom
+//! ([`Access`]), what happened ([`Event`]), what is answered ([`Outcome`]) and why not
+//! ([`Refusal`]).
+
+use crate::cursor::BoardKey;
+use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, LISTS_PER_BOARD_MAX, TASKS_PER_BOARD_MAX};
+use crate::model::{
+    Board, BoardId, Description, List, ListId, Name, Task, TaskId, Timestamp, Title,
+};
+use serde::{Deserialize, Serialize};
+
+/// One change that somebody asks for. Complete: ids and keys are drawn before it is submitted, so
+/// deciding it is pure.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Makes a board; its log begins here.
+    CreateBoard {
+        /// The new board's id.
+        board_id: BoardId,
+        /// Its name.
+        name: Name,
+        /// The secret of its marks.
+        key: BoardKey,
+        /// Set if the client chose the id.
+        birth: Option<Fingerprint>,
+    },
+    /// Changes a board's own fields.
+    EditBoard {
+        /// Which board.
+        board_id: BoardId,
+        /// Its new name, if that changes.
+        name: Option<Name>,
+    },
+    /// Deletes a board and ends its streams.
+    DeleteBoard {
+        /// Which board.
+        board_id: BoardId,
+    },
+    /// Makes a list.
+    CreateList {
+        /// The new list's id.
+        list_id: ListId,
+        /// The board it stands on.
+        board_id: BoardId,
+        /// Its name.
+        name: Name,
+        /// Where among the board's lists.
+        slot: Slot<ListId>,
+        /// Set if the client chose the id.
+        birth: Option<Fingerprint>,
+    },
+    /// Changes a list's own fields.
+    EditList {
+        /// Which list.
+        list_id: ListId,
+        /// Its new name, if that changes.
+        name: Option<Name>,
+    },
+    /// Moves a list among its board's lists.
+    MoveList {
+        /// Which list.
+        list_id: ListId,
+        /// Where to.
+        slot: Slot<ListId>,
+    },
+    /// Deletes a list with its tasks.
+    DeleteList {
+        /// Which list.
+        list_id: ListId,
+    },
+    /// Makes a task.
+    CreateTask {
+        /// The new task's id.
+        task_id: TaskId,
+        /// The list it stands in.
+        list_id: ListId,
+        /// What is to be done.
+        title: Title,
+        /// The details.
+        description: Description,
+        /// Where in the list.
+        slot: Slot<TaskId>,
+        /// Set if the client chose the id.
+        birth: Option<Fingerprint>,
+    },
+    /// Changes a task's text.
+    EditTask {
+        /// Which task.
+        task_id: TaskId,
+        /// Its new title, if that changes.
+        title: Option<Title>,
+        /// Its new description, if that changes.
+        description: Option<Description>,
+    },
+    /// Moves a task within its list or to another one of its board.
+    MoveTask {
+        /// Which task.
+        task_id: TaskId,
+        /// The list to move to; none means its own.
+        list_id: Option<ListId>,
+        /// Where in the list.
+        slot: Slot<TaskId>,
+    },
+    /// Deletes a task.
+    DeleteTask {
+        /// Which task.
+        task_id: TaskId,
+    },
+}
+
+/// Where among its siblings a thing shall stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot<Id> {
+    /// Before all others.
+    Top,
+    /// After all others.
+    Bottom,
+    /// So that it has this index afterwards; past the end means the end.
+    Index(u64),
+    /// Directly before this sibling.
+    Before(Id),
+    /// Directly after this sibling.
+    After(Id),
+}
+
+/// What a caller was granted when the request came in. The writer looks at it again inside the
+/// transaction: a thing may have moved, or rights may have changed, since.
+#[derive(Clone, Debug)]
+pub struct Access {
+    caller: String,
+    reach: Reach,
+}
+
+#[derive(Clone, Debug)]
+enum Reach {
+    EveryBoard,
+}
+
+impl Access {
+    /// What open mode grants to everyone: every board, to nobody in particular.
+    #[must_use]
+    pub fn open() -> Self {
+        Self {
+            caller: String::new(),
+            reach: Reach::EveryBoard,
+        }
+    }
+
+    /// Whether it was granted for this board.
+    #[must_use]
+    pub fn reaches(&self, _board_id: &BoardId) -> bool {
+        match self.reach {
+            Reach::EveryBoard => true,
+        }
+    }
+
+    /// The scope of idempotency keys: one per caller, empty in open mode.
+    #[must_use]
+    pub fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    /// Who events name as their author: nobody in open mode.
+    #[must_use]
+    pub fn actor(&self) -> Option<Actor> {
+        match self.reach {
+            Reach::EveryBoard => None,
+        }
+    }
+}
+
+/// Who did it. Without accounts there is nobody to name, so no value of it exists yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {}
+
+/// A hash over everything that makes two requests the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Hashes parts so that no two different lists of parts collide by joining differently.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
+/// An `Idempotency-Key` and what it was used for (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// 1 to 128 visible ASCII characters.
+    pub key: String,
+    /// The request it stands for.
+    pub fingerprint: Fingerprint,
+}
+
+impl IdempotencyKey {
+    /// Whether a header's value can be a key.
+    #[must_use]
+    pub fn is_valid(key: &str) -> bool {
+        (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&key.len())
+            && key.bytes().all(|b| b.is_ascii_graphic())
+    }
+}
+
+/// `If-Match` (RFC 9110, 13.1.1), compared with a thing's version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// `*`: it exists.
+    Exists,
+    /// Its version is one of these.
+    VersionIn(Vec<u64>),
+}
+
+impl Precondition {
+    /// Whether a thing of that version passes.
+    #[must_use]
+    pub fn admits(&self, version: u64) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::VersionIn(versions) => versions.contains(&version),
+        }
+    }
+}
+
+/// A command with everything that decides whether it may happen.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What the caller was granted.
+    pub access: Access,
+    /// What is asked.
+    pub command: Command,
+    /// Only if the thing stands at this version.
+    pub precondition: Option<Precondition>,
+    /// At most once under this key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// Something that happened: what the log keeps and watchers get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// What changed.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Whose log it stands in.
+    pub board_id: BoardId,
+    /// Who did it; null without accounts.
+    pub by: Option<Actor>,
+    /// When it was committed.
+    pub at: Timestamp,
+}
+
+/// What an event changed, with the whole changed thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum Change {
+    /// The board was made.
+    BoardCreated {
+        /// Its own fields.
+        board: Board,
+    },
+    /// The board's own fields changed.
+    BoardUpdated {
+        /// Its own fields.
+        board: Board,
+    },
+    /// The board is gone; the stream ends.
+    BoardDeleted,
+    /// A list was made or came back.
+    ListCreated {
+        /// Its own fields.
+        list: List,
+    },
+    /// A list's own fields changed.
+    ListUpdated {
+        /// Its own fields.
+        list: List,
+    },
+    /// A list has another rank.
+    ListMoved {
+        /// Its own fields.
+        list: List,
+    },
+    /// A list is gone, and its tasks with it.
+    ListDeleted {
+        /// Which list.
+        list_id: ListId,
+    },
+    /// A task was made, came back, or came over from another board.
+    TaskCreated {
+        /// The whole task.
+        task: Task,
+    },
+    /// A task's text changed.
+    TaskUpdated {
+        /// The whole task.
+        task: Task,
+    },
+    /// A task has another rank or list.
+    TaskMoved {
+        /// The whole task.
+        task: Task,
+    },
+    /// A task is gone.
+    TaskDeleted {
+        /// Which task.
+        task_id: TaskId,
+    },
+}
+
+/// What an accepted command came to. Kept under an idempotency key, so that a retry gets the first
+/// answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// The board as it now is.
+    Board(Board),
+    /// The list as it now is.
+    List(List),
+    /// The task as it now is.
+    Task(Task),
+    /// It is gone.
+    Deleted,
+}
+
+/// The current state of what a precondition spoke of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Thing {
+    /// A board.
+    Board(Board),
+    /// A list.
+    List(List),
+    /// A task.
+    Task(Task),
+}
+
+/// The kinds of things there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A board.
+    Board,
+    /// A list.
+    List,
+    /// A task.
+    Task,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Board => "board",
+            Self::List => "list",
+            Self::Task => "task",
+        })
+    }
+}
+
+/// The caller's mistake. Its text is a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// What the command is about doesn't exist, or the caller may not see it.
+    #[error("There is no such {0}. It may have been deleted.")]
+    NotFound(Kind),
+    /// Something that the body names doesn't exist.
+    #[error("{field} names no {kind} that exists.")]
+    UnknownReference {
+        /// The body's field.
+        field: &'static str,
+        /// What it should name.
+        kind: Kind,
+    },
+    /// The list is on another board.
+    #[error("listId names a list of another board. A task moves only within its board.")]
+    OtherBoard,
+    /// The chosen id names something else, alive or deleted.
+    #[error("This id is taken. Choose another one, or leave it out and get one.")]
+    IdTaken,
+    /// `before` or `after` names nothing in the target now.
+    #[error(
+        "The neighbour named by {field} is not there now. Look where it went and send the move again."
+    )]
+    NeighbourGone {
+        /// The body's field.
+        field: &'static str,
+    },
+    /// The board holds as many living lists or tasks as it may.
+    #[error("The board is full: it holds {} {}. Delete some first.", full_max(*.0), full_name(*.0))]
+    BoardFull(Kind),
+    /// `If-Match` named another version.
+    #[error(
+        "It has changed since: this is version {version}. Look at the current state and decide again."
+    )]
+    VersionMismatch {
+        /// The version that it has.
+        version: u64,
+        /// What it is now.
+        current: Box<Thing>,
+    },
+    /// `If-Match` on a create.
+    #[error("If-Match has no meaning when something is made. Leave it out.")]
+    PreconditionOnCreate,
+    /// The key was used for another request.
+    #[error(
+        "This Idempotency-Key was used for another request. Use a new key for each new request."
+    )]
+    KeyReused,
+}
+
+fn full_max(kind: Kind) -> usize {
+    match kind {
+        Kind::List => LISTS_PER_BOARD_MAX,
+        Kind::Board | Kind::Task => TASKS_PER_BOARD_MAX,
+    }
+}
+
+fn full_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::List => "lists",
+        Kind::Board | Kind::Task => "tasks",
+    }
+}

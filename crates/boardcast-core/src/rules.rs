@@ -1,0 +1,516 @@
+//! All business rules, as two pure functions: [`decide`] turns a request into events or a refusal,
+//! given a [`View`] of what stands; [`apply`] folds an event onto a snapshot by the contract's table.
+//! A refusal changes nothing, a decision names every change. Where things stand among their
+//! siblings is worked out in [`place`].
+
+mod fold;
+pub mod place;
+
+pub use fold::apply;
+
+use crate::limits::{LISTS_PER_BOARD_MAX, TASKS_PER_BOARD_MAX};
+use crate::model::{
+    Board, BoardId, Description, List, ListId, Name, Task, TaskId, Timestamp, Title,
+};
+use crate::protocol::{
+    Change, Command, Event, Fingerprint, Kind, Outcome, Refusal, Request, Slot, Thing,
+};
+use place::{Family, Place, Placement, Sibling, place};
+
+/// What stands, read inside the transaction that will change it. "Living" means neither deleted
+/// itself nor on a deleted board or list.
+pub trait View {
+    /// A living board.
+    fn board(&self, id: &BoardId) -> Result<Option<Board>, Fault>;
+    /// A living list.
+    fn list(&self, id: &ListId) -> Result<Option<List>, Fault>;
+    /// A living task and the board it is on.
+    fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault>;
+    /// What is known of an id, alive or deleted; `None` if it is free.
+    fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault>;
+    /// Living lists on a board.
+    fn count_lists(&self, board_id: &BoardId) -> Result<usize, Fault>;
+    /// Living tasks on a board.
+    fn count_tasks(&self, board_id: &BoardId) -> Result<usize, Fault>;
+    /// The living sibling at a place, looking past `except`.
+    fn sibling(
+        &self,
+        family: Family<'_>,
+        place: Place<'_>,
+        except: Option<&str>,
+    ) -> Result<Option<Sibling>, Fault>;
+}
+
+/// How a taken id came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// The create that chose the id, if a client did.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What stands could not be read: ours, not the caller's mistake.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Fault(pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Why there is no decision.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The caller's mistake.
+    Refused(Refusal),
+    /// Ours.
+    Fault(Fault),
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// An accepted command: what happens, in order, and what the caller is told. No events means that
+/// nothing changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What goes into the logs, in this order.
+    pub events: Vec<Event>,
+    /// What the caller is told.
+    pub outcome: Outcome,
+}
+
+/// The board that a command is about, if that exists: what the caller's access is checked against
+/// before anything else is looked at.
+pub fn board_of(view: &impl View, command: &Command) -> Result<Option<BoardId>, Fault> {
+    Ok(match command {
+        Command::CreateBoard { board_id, .. }
+        | Command::EditBoard { board_id, .. }
+        | Command::DeleteBoard { board_id }
+        | Command::CreateList { board_id, .. } => Some(board_id.clone()),
+        Command::EditList { list_id, .. }
+        | Command::MoveList { list_id, .. }
+        | Command::DeleteList { list_id }
+        | Command::CreateTask { list_id, .. } => view.list(list_id)?.map(|list| list.board_id),
+        Command::EditTask { task_id, .. }
+        | Command::MoveTask { task_id, .. }
+        | Command::DeleteTask { task_id } => view.task(task_id)?.map(|(board_id, _)| board_id),
+    })
+}
+
+/// Decides a request at a moment. Order of the checks: existence, access, `If-Match`, then the rules
+/// of the command itself.
+pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Decision, Stopped> {
+    let decider = Decider { view, request, now };
+    match &request.command {
+        Command::CreateBoard {
+            board_id,
+            name,
+            birth,
+            ..
+        } => decider.create_board(board_id, name, *birth),
+        Command::EditBoard { board_id, name } => decider.edit_board(board_id, name.as_ref()),
+        Command::DeleteBoard { board_id } => decider.delete_board(board_id),
+        Command::CreateList {
+            list_id,
+            board_id,
+            name,
+            slot,
+            birth,
+        } => decider.create_list(list_id, board_id, name, slot, *birth),
+        Command::EditList { list_id, name } => decider.edit_list(list_id, name.as_ref()),
+        Command::MoveList { list_id, slot } => decider.move_list(list_id, slot),
+        Command::DeleteList { list_id } => decider.delete_list(list_id),
+        Command::CreateTask {
+            task_id,
+            list_id,
+            title,
+            description,
+            slot,
+            birth,
+        } => decider.create_task(task_id, list_id, title, description, slot, *birth),
+        Command::EditTask {
+            task_id,
+            title,
+            description,
+        } => decider.edit_task(task_id, title.as_ref(), description.as_ref()),
+        Command::MoveTask {
+            task_id,
+            list_id,
+            slot,
+        } => decider.move_task(task_id, list_id.as_ref(), slot),
+        Command::DeleteTask { task_id } => decider.delete_task(task_id),
+    }
+}
+
+/// One request being decided.
+struct Decider<'a, V> {
+    view: &'a V,
+    request: &'a Request,
+    now: Timestamp,
+}
+
+impl<V: View> Decider<'_, V> {
+    fn create_board(
+        &self,
+        id: &BoardId,
+        name: &Name,
+        birth: Option<Fingerprint>,
+    ) -> Result<Decision, Stopped> {
+        self.refuse_precondition()?;
+        if let Some(taken) = self.view.birth(Kind::Board, id.as_str())? {
+            let board = self
+                .view
+                .board(id)?
+                .filter(|board| self.request.access.reaches(&board.id));
+            return same_create(taken, birth, board.map(Outcome::Board));
+        }
+        let board = Board {
+            id: id.clone(),
+            name: name.clone(),
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        Ok(self.decision(
+            id,
+            vec![Change::BoardCreated {
+                board: board.clone(),
+            }],
+            Outcome::Board(board),
+        ))
+    }
+
+    fn edit_board(&self, id: &BoardId, name: Option<&Name>) -> Result<Decision, Stopped> {
+        let mut board = self.standing_board(id)?;
+        let Some(name) = name.filter(|name| **name != board.name) else {
+            return Ok(unchanged(Outcome::Board(board)));
+        };
+        board.name = name.clone();
+        self.touch(&mut board.version, &mut board.updated_at);
+        Ok(self.decision(
+            id,
+            vec![Change::BoardUpdated {
+                board: board.clone(),
+            }],
+            Outcome::Board(board),
+        ))
+    }
+
+    fn delete_board(&self, id: &BoardId) -> Result<Decision, Stopped> {
+        self.standing_board(id)?;
+        Ok(self.decision(id, vec![Change::BoardDeleted], Outcome::Deleted))
+    }
+
+    fn create_list(
+        &self,
+        id: &ListId,
+        board_id: &BoardId,
+        name: &Name,
+        slot: &Slot<ListId>,
+        birth: Option<Fingerprint>,
+    ) -> Result<Decision, Stopped> {
+        self.refuse_precondition()?;
+        if let Some(taken) = self.view.birth(Kind::List, id.as_str())? {
+            let list = self
+                .view
+                .list(id)?
+                .filter(|list| self.request.access.reaches(&list.board_id));
+            return same_create(taken, birth, list.map(Outcome::List));
+        }
+        let board = self
+            .view
+            .board(board_id)?
+            .filter(|board| self.request.access.reaches(&board.id));
+        if board.is_none() {
+            return Err(Refusal::UnknownReference {
+                field: "boardId",
+                kind: Kind::Board,
+            }
+            .into());
+        }
+        if self.view.count_lists(board_id)? >= LISTS_PER_BOARD_MAX {
+            return Err(Refusal::BoardFull(Kind::List).into());
+        }
+        let placement = place(self.view, Family::Lists(board_id), slot, None)?
+            .expect("a new thing doesn't stay");
+        let mut changes = self.respaced_lists(&placement)?;
+        let list = List {
+            id: id.clone(),
+            board_id: board_id.clone(),
+            name: name.clone(),
+            rank: placement.rank,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        changes.push(Change::ListCreated { list: list.clone() });
+        Ok(self.decision(board_id, changes, Outcome::List(list)))
+    }
+
+    fn edit_list(&self, id: &ListId, name: Option<&Name>) -> Result<Decision, Stopped> {
+        let mut list = self.standing_list(id)?;
+        let Some(name) = name.filter(|name| **name != list.name) else {
+            return Ok(unchanged(Outcome::List(list)));
+        };
+        list.name = name.clone();
+        self.touch(&mut list.version, &mut list.updated_at);
+        Ok(self.decision(
+            &list.board_id,
+            vec![Change::ListUpdated { list: list.clone() }],
+            Outcome::List(list.clone()),
+        ))
+    }
+
+    fn move_list(&self, id: &ListId, slot: &Slot<ListId>) -> Result<Decision, Stopped> {
+        let mut list = self.standing_list(id)?;
+        let moved = Sibling {
+            id: id.to_string(),
+            rank: list.rank.clone(),
+        };
+        let Some(placement) = place(self.view, Family::Lists(&list.board_id), slot, Some(&moved))?
+        else {
+            return Ok(unchanged(Outcome::List(list)));
+        };
+        let mut changes = self.respaced_lists(&placement)?;
+        list.rank = placement.rank;
+        self.touch(&mut list.version, &mut list.updated_at);
+        changes.push(Change::ListMoved { list: list.clone() });
+        Ok(self.decision(&list.board_id, changes, Outcome::List(list.clone())))
+    }
+
+    fn delete_list(&self, id: &ListId) -> Result<Decision, Stopped> {
+        let list = self.standing_list(id)?;
+        Ok(self.decision(
+            &list.board_id,
+            vec![Change::ListDeleted { list_id: list.id }],
+            Outcome::Deleted,
+        ))
+    }
+
+    fn create_task(
+        &self,
+        id: &TaskId,
+        list_id: &ListId,
+        title: &Title,
+        description: &Description,
+        slot: &Slot<TaskId>,
+        birth: Option<Fingerprint>,
+    ) -> Result<Decision, Stopped> {
+        self.refuse_precondition()?;
+        if let Some(taken) = self.view.birth(Kind::Task, id.as_str())? {
+            let task = self
+                .view
+                .task(id)?
+                .filter(|(board_id, _)| self.request.access.reaches(board_id));
+            return same_create(taken, birth, task.map(|(_, task)| Outcome::Task(task)));
+        }
+        let board_id = self.referenced_list(list_id)?.board_id;
+        if self.view.count_tasks(&board_id)? >= TASKS_PER_BOARD_MAX {
+            return Err(Refusal::BoardFull(Kind::Task).into());
+        }
+        let placement = place(self.view, Family::Tasks(list_id), slot, None)?
+            .expect("a new thing doesn't stay");
+        let mut changes = self.respaced_tasks(&placement)?;
+        let task = Task {
+            id: id.clone(),
+            list_id: list_id.clone(),
+            title: title.clone(),
+            description: description.clone(),
+            rank: placement.rank,
+            version: 1,
+            created_at: self.now,
+            updated_at: self.now,
+        };
+        changes.push(Change::TaskCreated { task: task.clone() });
+        Ok(self.decision(&board_id, changes, Outcome::Task(task)))
+    }
+
+    fn edit_task(
+        &self,
+        id: &TaskId,
+        title: Option<&Title>,
+        description: Option<&Description>,
+    ) -> Result<Decision, Stopped> {
+        let (board_id, task) = self.standing_task(id)?;
+        let mut edited = task.clone();
+        edited.title = title.unwrap_or(&task.title).clone();
+        edited.description = description.unwrap_or(&task.description).clone();
+        if edited == task {
+            return Ok(unchanged(Outcome::Task(task)));
+        }
+        self.touch(&mut edited.version, &mut edited.updated_at);
+        Ok(self.decision(
+            &board_id,
+            vec![Change::TaskUpdated {
+                task: edited.clone(),
+            }],
+            Outcome::Task(edited),
+        ))
+    }
+
+    fn move_task(
+        &self,
+        id: &TaskId,
+        to: Option<&ListId>,
+        slot: &Slot<TaskId>,
+    ) -> Result<Decision, Stopped> {
+        let (board_id, mut task) = self.standing_task(id)?;
+        let target = to.unwrap_or(&task.list_id).clone();
+        if target != task.list_id && self.referenced_list(&target)?.board_id != board_id {
+            return Err(Refusal::OtherBoard.into());
+        }
+        let moved = Sibling {
+            id: id.to_string(),
+            rank: task.rank.clone(),
+        };
+        let stands_there = (target == task.list_id).then_some(&moved);
+        let Some(placement) = place(self.view, Family::Tasks(&target), slot, stands_there)? else {
+            return Ok(unchanged(Outcome::Task(task)));
+        };
+        let mut changes = self.respaced_tasks(&placement)?;
+        task.list_id = target;
+        task.rank = placement.rank;
+        self.touch(&mut task.version, &mut task.updated_at);
+        changes.push(Change::TaskMoved { task: task.clone() });
+        Ok(self.decision(&board_id, changes, Outcome::Task(task)))
+    }
+
+    fn delete_task(&self, id: &TaskId) -> Result<Decision, Stopped> {
+        let (board_id, task) = self.standing_task(id)?;
+        Ok(self.decision(
+            &board_id,
+            vec![Change::TaskDeleted { task_id: task.id }],
+            Outcome::Deleted,
+        ))
+    }
+
+    /// The board that the request is about: it exists, the caller reaches it, `If-Match` holds.
+    fn standing_board(&self, id: &BoardId) -> Result<Board, Stopped> {
+        let board = self
+            .view
+            .board(id)?
+            .filter(|board| self.request.access.reaches(&board.id));
+        let board = board.ok_or(Refusal::NotFound(Kind::Board))?;
+        self.check_precondition(board.version, || Thing::Board(board.clone()))?;
+        Ok(board)
+    }
+
+    fn standing_list(&self, id: &ListId) -> Result<List, Stopped> {
+        let list = self
+            .view
+            .list(id)?
+            .filter(|list| self.request.access.reaches(&list.board_id));
+        let list = list.ok_or(Refusal::NotFound(Kind::List))?;
+        self.check_precondition(list.version, || Thing::List(list.clone()))?;
+        Ok(list)
+    }
+
+    fn standing_task(&self, id: &TaskId) -> Result<(BoardId, Task), Stopped> {
+        let task = self
+            .view
+            .task(id)?
+            .filter(|(board_id, _)| self.request.access.reaches(board_id));
+        let (board_id, task) = task.ok_or(Refusal::NotFound(Kind::Task))?;
+        self.check_precondition(task.version, || Thing::Task(task.clone()))?;
+        Ok((board_id, task))
+    }
+
+    /// The list that the body names.
+    fn referenced_list(&self, id: &ListId) -> Result<List, Stopped> {
+        let list = self
+            .view
+            .list(id)?
+            .filter(|list| self.request.access.reaches(&list.board_id));
+        Ok(list.ok_or(Refusal::UnknownReference {
+            field: "listId",
+            kind: Kind::List,
+        })?)
+    }
+
+    fn check_precondition(
+        &self,
+        version: u64,
+        current: impl FnOnce() -> Thing,
+    ) -> Result<(), Refusal> {
+        match &self.request.precondition {
+            Some(precondition) if !precondition.admits(version) => Err(Refusal::VersionMismatch {
+                version,
+                current: Box::new(current()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_precondition(&self) -> Result<(), Refusal> {
+        self.request
+            .precondition
+            .as_ref()
+            .map_or(Ok(()), |_| Err(Refusal::PreconditionOnCreate))
+    }
+
+    fn respaced_lists(&self, placement: &Placement) -> Result<Vec<Change>, Stopped> {
+        let respace = |sibling: &Sibling| {
+            let id = ListId::parse(&sibling.id).expect("a stored id");
+            let mut list = self.view.list(&id)?.expect("a living sibling");
+            list.rank = sibling.rank.clone();
+            self.touch(&mut list.version, &mut list.updated_at);
+            Ok(Change::ListMoved { list })
+        };
+        placement.respaced.iter().map(respace).collect()
+    }
+
+    fn respaced_tasks(&self, placement: &Placement) -> Result<Vec<Change>, Stopped> {
+        let respace = |sibling: &Sibling| {
+            let id = TaskId::parse(&sibling.id).expect("a stored id");
+            let (_, mut task) = self.view.task(&id)?.expect("a living sibling");
+            task.rank = sibling.rank.clone();
+            self.touch(&mut task.version, &mut task.updated_at);
+            Ok(Change::TaskMoved { task })
+        };
+        placement.respaced.iter().map(respace).collect()
+    }
+
+    fn touch(&self, version: &mut u64, updated_at: &mut Timestamp) {
+        *version += 1;
+        *updated_at = self.now;
+    }
+
+    fn decision(&self, board_id: &BoardId, changes: Vec<Change>, outcome: Outcome) -> Decision {
+        let by = self.request.access.actor();
+        let event = |change| Event {
+            change,
+            board_id: board_id.clone(),
+            by: by.clone(),
+            at: self.now,
+        };
+        Decision {
+            events: changes.into_iter().map(event).collect(),
+            outcome,
+        }
+    }
+}
+
+/// The same create again answers with the thing as it now is; any other create of a taken id is
+/// refused, alike for living, deleted and foreign things.
+fn same_create(
+    taken: Birth,
+    birth: Option<Fingerprint>,
+    living: Option<Outcome>,
+) -> Result<Decision, Stopped> {
+    match living {
+        Some(outcome) if birth.is_some() && taken.fingerprint == birth => Ok(unchanged(outcome)),
+        _ => Err(Refusal::IdTaken.into()),
+    }
+}
+
+fn unchanged(outcome: Outcome) -> Decision {
+    Decision {
+        events: Vec::new(),
+        outcome,
+    }
+}
