@@ -79,11 +79,14 @@ pub fn connected(retry_ms: u32, cursor: Option<Cursor>) -> Bytes {
     bytes.freeze()
 }
 
+/// What stands before the board's JSON in a snapshot's block.
+pub const SNAPSHOT_PREFIX: &[u8] = br#"data: {"type":"snapshot","board":"#;
+
 /// The block that carries a whole board, given as the JSON of a snapshot.
 #[must_use]
 pub fn snapshot(board_json: &[u8], cursor: Cursor) -> Bytes {
     let mut bytes = BytesMut::with_capacity(board_json.len() + 96);
-    bytes.put_slice(br#"data: {"type":"snapshot","board":"#);
+    bytes.put_slice(SNAPSHOT_PREFIX);
     bytes.put_slice(board_json);
     bytes.put_slice(b"}\n");
     put_id(&mut bytes, cursor);
