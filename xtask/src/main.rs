@@ -1,0 +1,68 @@
+//! The project's one door to its own checks: `cargo xtask VERB`. Here live the verbs and their help; what a step runs is
+//! in `steps`, the rules of the house in `house`. No check of the product's behaviour belongs here: those are its tests.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a command-line tool is for"
+)]
+
+mod house;
+mod imports;
+mod source;
+mod steps;
+mod tools;
+mod tree;
+
+use std::process::ExitCode;
+
+use steps::{ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, HOUSE, TESTS};
+
+const HELP: &str = "\
+Checks Boardcast. Usage: cargo xtask VERB
+
+  test     everything a change must pass, in this order, stopping at the first failure:
+             1 house rules    import order, what may be named where, words that don't belong
+             2 format         cargo fmt --all --check
+             3 clippy         cargo clippy, every target, warnings are errors
+             4 docs           cargo doc, warnings are errors
+             5 dependencies   cargo deny: licences, bans, sources (deny.toml)
+             6 tests          cargo test --workspace
+  lint     steps 1 to 5: all but the tests
+  house    step 1 alone: takes a moment, needs no build
+  audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
+  tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
+  help     this text
+
+Needs a C compiler (SQLite is compiled in) and the rustfmt and clippy components. Cargo's own settings apply as usual:
+CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["test"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES, TESTS]),
+        ["lint"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES]),
+        ["house"] => steps::run(&[HOUSE]),
+        ["audit"] => steps::run(&[ADVISORIES]),
+        ["tools"] => tools::install_cargo_deny(&tree::root()),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!(
+                "xtask: there is no `cargo xtask {}`; `cargo xtask help` lists the verbs",
+                words.join(" ")
+            );
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

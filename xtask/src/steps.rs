@@ -1,0 +1,153 @@
+//! The steps behind the verbs, and running them: in order, a line and the seconds for each, a stop at the first failure
+//! with what to do next. The output of the commands goes through untouched; our own lines go to stderr, so that stdout
+//! holds the commands' alone.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{house, tools, tree};
+
+/// One check: what it is called, what it runs, and what a person does when it fails.
+pub(crate) struct Step {
+    name: &'static str,
+    next: &'static str,
+    /// Whether it compiles something; what compiling needs is looked for before the first step.
+    builds: bool,
+    work: fn(&Path) -> Result<()>,
+}
+
+pub(crate) const HOUSE: Step = Step {
+    name: "house rules",
+    next: "mend the lines above; `cargo xtask house` checks them alone",
+    builds: false,
+    work: house_rules,
+};
+
+pub(crate) const FORMAT: Step = Step {
+    name: "format",
+    next: "run `cargo fmt --all`",
+    builds: true,
+    work: |root| cargo(root, "fmt --all --check"),
+};
+
+pub(crate) const CLIPPY: Step = Step {
+    name: "clippy",
+    next: "mend what is named above; `cargo clippy --fix --workspace --all-targets` does the simple part",
+    builds: true,
+    work: |root| {
+        cargo(
+            root,
+            "clippy --workspace --all-targets --locked -- -D warnings",
+        )
+    },
+};
+
+pub(crate) const DOCS: Step = Step {
+    name: "docs",
+    next: "mend the doc comments named above; usually a link that leads nowhere or to a private item",
+    builds: true,
+    work: |root| {
+        let mut command = tools::cargo(root);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        run_as(
+            "RUSTDOCFLAGS='-D warnings' cargo",
+            command,
+            "doc --workspace --no-deps --locked",
+        )
+    },
+};
+
+pub(crate) const DEPENDENCIES: Step = Step {
+    name: "dependencies",
+    next: "if cargo-deny named a crate: choose another one, or change deny.toml in the same commit and say why",
+    builds: true,
+    work: |root| cargo_deny(root, "--locked check bans licenses sources"),
+};
+
+pub(crate) const ADVISORIES: Step = Step {
+    name: "advisories",
+    next: "if a crate was named: `cargo update -p CRATE`. If nothing could be fetched: this verb needs the network",
+    builds: true,
+    work: |root| cargo_deny(root, "--locked check advisories"),
+};
+
+/// The server's binary is not built by itself before: its integration tests make cargo build it, and for all of the
+/// workspace before any test runs. A build of the binary alone would choose other features and compile twice.
+pub(crate) const TESTS: Step = Step {
+    name: "tests",
+    next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
+    builds: true,
+    work: |root| cargo(root, "test --workspace --locked"),
+};
+
+/// Runs `steps` in order and stops at the first that fails.
+pub(crate) fn run(steps: &[Step]) -> Result<()> {
+    let root = tree::root();
+    if steps.iter().any(|step| step.builds) {
+        tools::require(&root)?;
+    }
+    let total = steps.len();
+    for (at, step) in steps.iter().enumerate() {
+        let started = now();
+        let outcome = (step.work)(&root);
+        let name = format!("[{}/{total}] {}", at + 1, step.name);
+        let took = format!("{:.1} s", started.elapsed().as_secs_f64());
+        match outcome {
+            Ok(()) => eprintln!("xtask: {name}: ok, {took}"),
+            Err(error) => bail!(
+                "{name}: FAILED, {took}: {error:#}\nxtask: next: {}",
+                step.next
+            ),
+        }
+    }
+    Ok(())
+}
+
+fn house_rules(root: &Path) -> Result<()> {
+    let files = tree::sources(root)?;
+    let violations = house::check(&files);
+    for violation in &violations {
+        println!("{violation}");
+    }
+    ensure!(
+        violations.is_empty(),
+        "{} in {} files looked at",
+        match violations.len() {
+            1 => "1 violation".to_owned(),
+            many => format!("{many} violations"),
+        },
+        files.len()
+    );
+    Ok(())
+}
+
+fn cargo(root: &Path, args: &str) -> Result<()> {
+    run_as("cargo", tools::cargo(root), args)
+}
+
+fn cargo_deny(root: &Path, args: &str) -> Result<()> {
+    run_as("cargo deny", tools::cargo_deny(root)?, args)
+}
+
+/// Runs `command` with `args`, parted by spaces, after saying so as a person would type it: a failure can be repeated by
+/// hand. Its output goes straight through; anything but success is an error that says how it ended.
+pub(crate) fn run_as(typed: &str, mut command: Command, args: &str) -> Result<()> {
+    eprintln!("xtask: $ {typed} {args}");
+    let status = command
+        .args(args.split(' '))
+        .status()
+        .with_context(|| format!("could not start {}", command.get_program().display()))?;
+    ensure!(status.success(), "the command ended with {status}");
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "xtask times its steps for a person; nothing here is simulated"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

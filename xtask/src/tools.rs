@@ -1,0 +1,115 @@
+//! The programs the steps need: what must be on the machine already, and cargo-deny, which is installed into
+//! `target/tools` at a pinned version where it is missing.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::steps;
+
+/// Pinned, so that the same tree gives the same answer everywhere. Raise it together with a run of `cargo xtask lint`.
+const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// Fails with everything that is missing at once, and how to get it.
+pub(crate) fn require(root: &Path) -> Result<()> {
+    let mut missing = Vec::new();
+    if let Some(compiler) = missing_c_compiler() {
+        missing.push(format!(
+            "a C compiler: `{compiler}` does not run, and SQLite is compiled from source. \
+             Install one (Debian: `apt-get install gcc libc6-dev`, macOS: `xcode-select --install`) or name yours in CC"
+        ));
+    }
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !runs(cargo(root).args([subcommand, "--version"])) {
+            missing.push(format!(
+                "the {component} component: `rustup component add {component}`"
+            ));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!("missing on this machine:\n  - {}", missing.join("\n  - "))
+}
+
+/// The cargo that runs us, so that every step uses one toolchain.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(environment("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+/// Ours at the pinned version, else the one installed on the machine, else ours after installing it.
+pub(crate) fn cargo_deny(root: &Path) -> Result<Command> {
+    if !has_our_cargo_deny(root) {
+        let mut installed = cargo(root);
+        installed.arg("deny");
+        if runs(cargo(root).args(["deny", "--version"])) {
+            return Ok(installed);
+        }
+        install_cargo_deny(root)?;
+    }
+    let mut ours = Command::new(our_cargo_deny(root));
+    ours.current_dir(root);
+    Ok(ours)
+}
+
+/// Puts the pinned cargo-deny into `target/tools`; does nothing if it is there.
+pub(crate) fn install_cargo_deny(root: &Path) -> Result<()> {
+    if has_our_cargo_deny(root) {
+        eprintln!("xtask: cargo-deny {CARGO_DENY_VERSION} is in target/tools");
+        return Ok(());
+    }
+    eprintln!(
+        "xtask: cargo-deny is not installed; building {CARGO_DENY_VERSION} into target/tools. A few minutes, once"
+    );
+    let args =
+        format!("install cargo-deny --version {CARGO_DENY_VERSION} --locked --root target/tools");
+    steps::run_as("cargo", cargo(root), &args)
+        .context("cargo-deny could not be installed, so licences and sources were not checked")
+}
+
+fn our_cargo_deny(root: &Path) -> PathBuf {
+    root.join("target/tools/bin")
+        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX))
+}
+
+fn has_our_cargo_deny(root: &Path) -> bool {
+    let output = Command::new(our_cargo_deny(root)).arg("--version").output();
+    output.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout).trim() == format!("cargo-deny {CARGO_DENY_VERSION}")
+    })
+}
+
+/// The name of the compiler that should run and doesn't. `CC` may hold flags or a wrapper; its first word must run.
+fn missing_c_compiler() -> Option<String> {
+    if cfg!(windows) {
+        return None; // Found through the registry there, by the build itself.
+    }
+    let configured = environment("CC").map(|cc| cc.to_string_lossy().into_owned());
+    let program = configured
+        .as_deref()
+        .and_then(|cc| cc.split_whitespace().next())
+        .unwrap_or("cc");
+    let found = runs(Command::new(program).arg("--version"));
+    (!found).then(|| program.to_owned())
+}
+
+fn runs(command: &mut Command) -> bool {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which cargo and which compiler is the caller's environment by definition"
+)]
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
