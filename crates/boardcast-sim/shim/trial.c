@@ -1,0 +1,25 @@
+/* What the shim is tried on: each argument is one call on the file named first, answered by a line. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int count, char **words) {
+    int fd = open(words[1], O_RDWR | O_CREAT, 0644);
+    for (int at = 2; at < count; at++) {
+        const char *word = words[at];
+        long done = -2;
+        errno = 0;
+        if (!strcmp(word, "write")) done = write(fd, "four", 4);
+        if (!strcmp(word, "pwrite")) done = pwrite(fd, "four", 4, 8);
+        if (!strcmp(word, "pwrite64")) done = pwrite64(fd, "four", 4, 1L << 33);
+        if (!strcmp(word, "fsync")) done = fsync(fd);
+        if (!strcmp(word, "fdatasync")) done = fdatasync(fd);
+        if (!strcmp(word, "grow")) done = ftruncate(fd, 1L << 34);
+        if (!strcmp(word, "shrink")) done = ftruncate64(fd, 1);
+        printf("%s %ld %d\n", word, done, errno);
+    }
+    return 0;
+}

@@ -1,0 +1,30 @@
+//! Judges Boardcast from outside: clients, watchers, fault shims and an oracle that know only the
+//! wire contract.
+//!
+//! Nothing here shares a line with the product. Bytes come off real sockets and are read as
+//! [`serde_json::Value`], so that a mistake in the product's own types cannot hide itself by being
+//! made twice.
+//!
+//! From the bottom up: [`client`] asks, [`sse`] parses and checks an event stream, [`stream`]
+//! follows one over a socket, [`fold`] keeps a board by the contract's table, [`watcher`] follows a
+//! board through cuts and restarts, [`oracle`] judges a finished run. [`program`] runs the server
+//! as a child, [`shim`] lets its disk be slow or fail.
+
+pub mod client;
+pub mod cursor;
+mod dial;
+pub mod fold;
+mod http1;
+pub mod oracle;
+pub mod program;
+pub mod random;
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
+mod script;
+pub mod shim;
+pub mod sse;
+pub mod stream;
+pub mod wait;
+pub mod watcher;
+mod witness;
