@@ -1,0 +1,75 @@
+//! `boardcast serve`: runs the server until it is told to stop.
+
+use crate::config::ServeArgs;
+use crate::serve::{Machine, Server, display_url};
+use crate::{spine, telemetry};
+use anyhow::Context;
+use boardcast_core::limits::DRAIN_SECONDS_MAX;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    telemetry::start(&args.log)
+        .with_context(|| format!("--log {} can't be understood", args.log))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(args))?;
+    // Whatever still runs on a blocking thread is a read that nobody waits for.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut terminations = signal(SignalKind::terminate())?;
+    let server = Server::start(args, Arc::new(Machine)).await?;
+    greet(args, &server);
+    next_of(&mut interrupts, &mut terminations).await;
+    tracing::info!(
+        "stopping: streams end, what was accepted is answered (a second signal stops at once)"
+    );
+    give_up_after_deadline();
+    tokio::select! {
+        () = server.drain() => tracing::info!("stopped"),
+        () = next_of(&mut interrupts, &mut terminations) => std::process::exit(1),
+    }
+    Ok(())
+}
+
+async fn next_of(interrupts: &mut Signal, terminations: &mut Signal) {
+    tokio::select! {
+        _ = interrupts.recv() => {}
+        _ = terminations.recv() => {}
+    }
+}
+
+/// Whatever hangs, the process ends within its deadline. What was answered is on disk.
+fn give_up_after_deadline() {
+    spine::spawn("deadline", || {
+        std::thread::sleep(Duration::from_secs(DRAIN_SECONDS_MAX));
+        tracing::error!("the drain took longer than {DRAIN_SECONDS_MAX} s; ending now");
+        std::process::exit(1);
+    });
+}
+
+#[allow(
+    clippy::print_stdout,
+    reason = "tells the person at the terminal where to look"
+)]
+fn greet(args: &ServeArgs, server: &Server) {
+    let url = display_url(server.address());
+    println!("Boardcast serves {} on {url}", args.data.display());
+    if !server.has_demo() {
+        return;
+    }
+    println!();
+    println!("It holds a demo board. Watch it:");
+    println!("  curl -N {url}/boards/board-1/events");
+    println!("and change it from another terminal:");
+    println!(
+        "  curl --json '{{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}}' {url}/tasks"
+    );
+}

@@ -1,0 +1,236 @@
+//! The façade over store and live: submit a change, read what stands, watch a board. Everything the
+//! HTTP layer needs and nothing it has to put together itself.
+
+use crate::live::body::Stream;
+use crate::live::hub::Hub;
+use crate::live::{Hangup, Heartbeat, Log, Part, Pins, ReadError, Snapshot, Start, Watcher};
+use crate::outside::{Outside, random_within};
+use crate::store::queue::Submissions;
+use crate::store::sqlite::{Opened, Readers};
+use crate::store::{Answer, Failure};
+use boardcast_core::cursor::Cursor;
+use boardcast_core::limits::RETRY_SPREAD_MS;
+use boardcast_core::model::{Board, BoardId, Task, TaskId};
+use boardcast_core::protocol::{Access, Request};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// The running board server, without HTTP.
+pub struct Engine {
+    submissions: Submissions,
+    readers: Arc<Readers>,
+    hub: Arc<Hub>,
+    pins: Arc<Pins>,
+    outside: Arc<dyn Outside>,
+    drain_tx: watch::Sender<bool>,
+    stream_permits: Arc<Semaphore>,
+}
+
+/// Where a caller wants its stream to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Now.
+    Head,
+    /// With the whole board.
+    Snapshot,
+    /// After an event it has.
+    Cursor(Cursor),
+    /// After an event it has, but that is no cursor of ours.
+    Unreadable,
+}
+
+/// Why there is no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoStream {
+    /// No such living board, as far as this caller may know.
+    NoBoard,
+    /// Not now: come back after so many milliseconds.
+    ComeBack {
+        /// Spread at random, so that not all come back at once.
+        retry_ms: u32,
+    },
+}
+
+/// Where a board stands, and the board itself if it was asked for.
+pub enum BoardRead {
+    /// The caller has this state already.
+    Unchanged(Cursor),
+    /// The JSON of the snapshot, held for this reader.
+    Whole(Cursor, Bytes),
+}
+
+impl Engine {
+    /// Starts the writer around an open data file.
+    pub fn start(opened: Opened, outside: Arc<dyn Outside>, streams_max: usize) -> Arc<Self> {
+        let hub = Arc::new(Hub::default());
+        let publish_to = Arc::clone(&hub);
+        Arc::new(Self {
+            submissions: Submissions::start(opened.writer, move |segments| {
+                publish_to.publish(segments);
+            }),
+            readers: opened.readers,
+            hub,
+            pins: Arc::default(),
+            outside,
+            drain_tx: watch::Sender::new(false),
+            stream_permits: Arc::new(Semaphore::new(streams_max)),
+        })
+    }
+
+    /// Carries a request out. Refused at once if too much is waiting; once it is taken, only the
+    /// writer answers.
+    pub async fn submit(&self, request: Request) -> Answer {
+        self.submissions.submit(request).await
+    }
+
+    /// A task that the caller may see.
+    pub async fn task(&self, access: &Access, id: TaskId) -> Result<Option<Task>, ReadError> {
+        let found = self.readers.task(id).await?;
+        Ok(found
+            .filter(|(board_id, _)| access.reaches(board_id))
+            .map(|(_, task)| task))
+    }
+
+    /// The boards that the caller may see, by id, after one of them.
+    pub async fn boards(
+        &self,
+        access: &Access,
+        after: Option<BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Board>, ReadError> {
+        let mut boards = self.readers.boards(after, limit).await?;
+        boards.retain(|board| access.reaches(&board.id));
+        Ok(boards)
+    }
+
+    /// A whole board, unless the caller has its present state already.
+    pub async fn board(
+        &self,
+        access: &Access,
+        id: &BoardId,
+        known: impl Fn(Cursor) -> bool,
+        hangup: &Hangup,
+    ) -> Result<Option<BoardRead>, ReadError> {
+        if !access.reaches(id) {
+            return Ok(None);
+        }
+        let Some(location) = self.readers.locate(id, None).await? else {
+            return Ok(None);
+        };
+        if known(location.head) {
+            return Ok(Some(BoardRead::Unchanged(location.head)));
+        }
+        let snapshot = self.readers.snapshot(id).await?;
+        Ok(snapshot.map(|snapshot| self.hold(&snapshot, hangup)))
+    }
+
+    fn hold(&self, snapshot: &Arc<Snapshot>, hangup: &Hangup) -> BoardRead {
+        BoardRead::Whole(
+            snapshot.cursor(),
+            self.pins.hold(snapshot, Part::Json, hangup),
+        )
+    }
+
+    /// Begins a stream of a board: register, judge the cursor, and from there replay and live are
+    /// one path.
+    pub async fn watch(
+        &self,
+        access: &Access,
+        board_id: BoardId,
+        from: From,
+        heartbeat: Heartbeat,
+        hangup: Hangup,
+    ) -> Result<Stream, NoStream> {
+        if !access.reaches(&board_id) {
+            return Err(NoStream::NoBoard);
+        }
+        let Ok(permit) = Arc::clone(&self.stream_permits).try_acquire_owned() else {
+            return Err(self.come_back());
+        };
+        if *self.drain_tx.borrow() {
+            return Err(self.come_back());
+        }
+        let mut seat = self.hub.attach(board_id);
+        let judged = match from {
+            From::Cursor(cursor) => seat
+                .look(|tail| tail.judge(cursor))
+                .map(|is_good| (is_good, cursor)),
+            _ => None,
+        };
+        let start = match judged {
+            Some((true, cursor)) => Start::After(cursor),
+            Some((false, _)) => Start::Snapshot,
+            None => self.judge_by_log(seat.board_id(), from).await?,
+        };
+        Ok(Stream {
+            seat,
+            watcher: Watcher::new(start, heartbeat),
+            log: Arc::clone(&self.readers) as Arc<dyn Log>,
+            pins: Arc::clone(&self.pins),
+            hangup,
+            drain_rx: self.drain_tx.subscribe(),
+            outside: Arc::clone(&self.outside),
+            permit,
+        })
+    }
+
+    /// One indexed read, in a transaction that began after the watcher was registered.
+    async fn judge_by_log(&self, board_id: &BoardId, from: From) -> Result<Start, NoStream> {
+        let cursor = match from {
+            From::Cursor(cursor) => Some(cursor),
+            From::Head | From::Snapshot | From::Unreadable => None,
+        };
+        let location = self
+            .readers
+            .locate(board_id, cursor)
+            .await
+            .map_err(|ReadError| self.come_back())?;
+        let location = location.ok_or(NoStream::NoBoard)?;
+        Ok(match from {
+            From::Head => Start::After(location.head),
+            From::Cursor(cursor) if location.is_good => Start::After(cursor),
+            From::Cursor(_) | From::Snapshot | From::Unreadable => Start::Snapshot,
+        })
+    }
+
+    fn come_back(&self) -> NoStream {
+        NoStream::ComeBack {
+            retry_ms: random_within(&*self.outside, &RETRY_SPREAD_MS),
+        }
+    }
+
+    /// Whether the data file can be read.
+    pub async fn is_healthy(&self) -> bool {
+        self.readers.boards(None, 1).await.is_ok()
+    }
+
+    /// The boards that are watched now, and by whom.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// The clock and randomness that the program runs on.
+    #[must_use]
+    pub fn outside(&self) -> &dyn Outside {
+        &*self.outside
+    }
+
+    /// Ends all streams in order and begins no new one.
+    pub fn drain(&self) {
+        self.drain_tx.send_replace(true);
+    }
+
+    /// Answers everything that was accepted, then closes the data file. Blocks.
+    pub fn close(&self) {
+        self.readers.close();
+        self.submissions.close();
+    }
+}
+
+impl std::convert::From<ReadError> for Failure {
+    fn from(ReadError: ReadError) -> Self {
+        Self::Unavailable
+    }
+}

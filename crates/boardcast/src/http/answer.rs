@@ -1,0 +1,323 @@
+//! What goes back: the only place with status codes. Successes are plain JSON; everything else is a
+//! problem (RFC 9457) with a stable `code`, the `field` where there is one, and a sentence that says
+//! what to do. A refusal is the caller's mistake; a fault's cause goes to the log, never to the
+//! caller.
+
+use crate::live::ReadError;
+use crate::store::Failure;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use boardcast_core::cursor::Cursor;
+use boardcast_core::frame;
+use boardcast_core::limits::{BODY_BYTES_MAX, BODY_SECONDS_MAX};
+use boardcast_core::protocol::{Outcome, Refusal, Thing};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use serde::Serialize;
+use std::any::Any;
+
+/// 200 with JSON.
+pub(super) fn ok<T: Serialize>(value: &T) -> Response {
+    json(StatusCode::OK, frame::json(value).into())
+}
+
+/// 200 with JSON that is encoded already, and the validator that it is true at.
+pub(super) fn ok_at(cursor: Cursor, encoded: Bytes) -> Response {
+    with_etag(json(StatusCode::OK, encoded), &cursor)
+}
+
+/// 200 with what a change came to.
+pub(super) fn changed(outcome: &Outcome) -> Response {
+    from_outcome(StatusCode::OK, outcome)
+}
+
+/// 201 with what was made.
+pub(super) fn created(outcome: &Outcome) -> Response {
+    from_outcome(StatusCode::CREATED, outcome)
+}
+
+/// 204: it is gone.
+pub(super) fn deleted() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// 204 to a stream's caller: never come back (WHATWG HTML, 9.2.3).
+pub(super) fn never_come_back() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// 304: the caller has this state.
+pub(super) fn not_modified(validator: &dyn std::fmt::Display) -> Response {
+    with_etag(StatusCode::NOT_MODIFIED.into_response(), validator)
+}
+
+/// 304 if the caller has this state, else the answer with its validator.
+pub(super) fn validated(
+    headers: &HeaderMap,
+    validator: &dyn std::fmt::Display,
+    answer: impl FnOnce() -> Response,
+) -> Response {
+    if is_known(headers, validator) {
+        not_modified(validator)
+    } else {
+        with_etag(answer(), validator)
+    }
+}
+
+/// Whether `If-None-Match` names the state, weakly compared (RFC 9110, 13.1.2).
+pub(super) fn is_known(headers: &HeaderMap, validator: &dyn std::fmt::Display) -> bool {
+    let quoted = format!("\"{validator}\"");
+    let tags = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut tags = tags.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == quoted)
+}
+
+/// 200 with an event stream. A browser's `EventSource` gives up for ever on anything else.
+pub(super) fn stream(version: Version, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
+    // nginx buffers what it passes on unless it is told not to.
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    if version == Version::HTTP_11 {
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+    }
+    response
+}
+
+/// 200 with text for a person.
+pub(super) fn text(text: String) -> Response {
+    text.into_response()
+}
+
+fn from_outcome(status: StatusCode, outcome: &Outcome) -> Response {
+    match outcome {
+        // A board's validator is its cursor, which only its snapshot tells.
+        Outcome::Board(board) => json(status, frame::json(board).into()),
+        Outcome::List(list) => with_etag(json(status, frame::json(list).into()), &list.version),
+        Outcome::Task(task) => with_etag(json(status, frame::json(task).into()), &task.version),
+        Outcome::Deleted => deleted(),
+    }
+}
+
+fn json(status: StatusCode, encoded: Bytes) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], encoded).into_response()
+}
+
+fn with_etag(mut response: Response, validator: &dyn std::fmt::Display) -> Response {
+    let quoted =
+        HeaderValue::try_from(format!("\"{validator}\"")).expect("numbers and hexadecimal digits");
+    response.headers_mut().insert(ETAG, quoted);
+    response
+}
+
+/// Everything that can be wrong with a request, or with us.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Problem {
+    /// The engine did not carry it out.
+    Failed(Failure),
+    /// No such route.
+    NoSuchRoute,
+    /// No thing by this id.
+    NoSuchThing,
+    /// The route exists with other methods.
+    MethodNotAllowed,
+    /// The caller takes nothing that the route can give.
+    NotAcceptable,
+    /// The body is no JSON.
+    MalformedJson(String),
+    /// The body broke off or was no HTTP.
+    BrokenBody,
+    /// A field, parameter or header holds something that it can't.
+    Invalid {
+        /// Which one.
+        field: String,
+        /// The end of the sentence that begins with its name.
+        reason: String,
+    },
+    /// A body over the cap.
+    TooLarge,
+    /// A body that did not arrive in time.
+    TooSlow,
+    /// A body that isn't declared as JSON.
+    NotJson,
+    /// `Host` names somebody else.
+    WrongHost,
+    /// A page of another site sent it.
+    CrossOrigin,
+    /// Ours; the cause is in the log.
+    Internal,
+}
+
+impl Problem {
+    /// A field, parameter or header that holds something it can't.
+    pub(super) fn invalid(field: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// Status and stable code.
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Failed(Failure::Refused(refusal)) => refusal_status_and_code(refusal),
+            Self::Failed(Failure::Busy | Failure::Closing) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "busy")
+            }
+            Self::Failed(Failure::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::NoSuchRoute | Self::NoSuchThing => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
+            Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
+            Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
+            Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
+            Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
+            Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Failed(Failure::Refused(refusal)) => refusal.to_string(),
+            Self::Failed(Failure::Busy) => "Too many requests are waiting. Nothing happened; try again shortly.".into(),
+            Self::Failed(Failure::Closing) => "The server is shutting down. Nothing happened; try again shortly.".into(),
+            Self::Failed(Failure::Unavailable) => {
+                "The data file can't be used right now. Nothing happened; try again shortly.".into()
+            }
+            Self::NoSuchRoute => "There is no such route. The README lists them.".into(),
+            Self::NoSuchThing => "There is nothing by this id. It may have been deleted.".into(),
+            Self::MethodNotAllowed => "This route exists, but not with this method: the Allow header lists those.".into(),
+            Self::NotAcceptable => "This route gives text/event-stream. Accept that.".into(),
+            Self::MalformedJson(error) => format!("The body is not JSON: {error}."),
+            Self::BrokenBody => "The body broke off. Send the request again.".into(),
+            Self::Invalid { field, reason } => format!("{field} {reason}."),
+            Self::TooLarge => format!("The body is larger than {BODY_BYTES_MAX} bytes. Send less."),
+            Self::TooSlow => format!("The body did not arrive within {BODY_SECONDS_MAX} s. Nothing happened; send it again."),
+            Self::NotJson => {
+                "The body must be declared as JSON: Content-Type: application/json. With curl, use `curl --json`.".into()
+            }
+            Self::WrongHost => {
+                "The Host header names a host that this server doesn't answer to. Use localhost or an IP address, or start the server with --public-url.".into()
+            }
+            Self::CrossOrigin => {
+                "A page of another site may not do this. If the site is yours, start the server with --public-url.".into()
+            }
+            Self::Internal => "Something went wrong here. The server's log says what, under this request's x-request-id.".into(),
+        }
+    }
+
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } => Some(field),
+            Self::Failed(Failure::Refused(refusal)) => refusal_field(refusal),
+            _ => None,
+        }
+    }
+}
+
+fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+        Refusal::UnknownReference { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
+        Refusal::OtherBoard => (StatusCode::UNPROCESSABLE_ENTITY, "other_board"),
+        Refusal::IdTaken => (StatusCode::CONFLICT, "id_taken"),
+        Refusal::NeighbourGone { .. } => (StatusCode::CONFLICT, "neighbour_gone"),
+        Refusal::BoardFull(_) => (StatusCode::CONFLICT, "board_full"),
+        Refusal::VersionMismatch { .. } => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),
+        Refusal::PreconditionOnCreate => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
+    }
+}
+
+fn refusal_field(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::UnknownReference { field, .. } | Refusal::NeighbourGone { field } => Some(field),
+        Refusal::OtherBoard => Some("listId"),
+        Refusal::IdTaken => Some("id"),
+        Refusal::VersionMismatch { .. } | Refusal::PreconditionOnCreate => Some("If-Match"),
+        Refusal::KeyReused => Some("Idempotency-Key"),
+        Refusal::NotFound(_) | Refusal::BoardFull(_) => None,
+    }
+}
+
+/// The body of a problem, as it stands on the wire.
+#[derive(Serialize)]
+struct ProblemJson<'a> {
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    /// What the thing is now, where a precondition spoke of another version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<&'a Thing>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let current = match &self {
+            Self::Failed(Failure::Refused(Refusal::VersionMismatch { current, .. })) => {
+                Some(&**current)
+            }
+            _ => None,
+        };
+        let problem = ProblemJson {
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code,
+            detail: self.detail(),
+            field: self.field(),
+            current,
+        };
+        let content_type = [(CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, content_type, frame::json(&problem)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The answer when a handler panicked.
+#[allow(clippy::needless_pass_by_value, reason = "the middleware's signature")]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(
+        panic = message.unwrap_or("without a message"),
+        "a handler panicked"
+    );
+    Problem::Internal.into_response()
+}

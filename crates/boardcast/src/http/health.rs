@@ -1,0 +1,22 @@
+//! `/healthz` for machines, and `/` for a person who wonders what answers here.
+
+use super::App;
+use super::answer::{self, Problem};
+use crate::store::Failure;
+use axum::extract::State;
+use axum::response::Response;
+
+pub(super) async fn healthz(State(app): State<App>) -> Result<Response, Problem> {
+    if app.engine.is_healthy().await {
+        Ok(answer::ok(&serde_json::json!({ "status": "ok" })))
+    } else {
+        Err(Failure::Unavailable.into())
+    }
+}
+
+pub(super) async fn welcome() -> Response {
+    answer::text(format!(
+        "Boardcast {} is running. GET /boards lists the boards.\n",
+        env!("CARGO_PKG_VERSION")
+    ))
+}

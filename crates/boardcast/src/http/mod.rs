@@ -1,0 +1,67 @@
+//! The wire: the route table, and the middleware in its order. Handlers decode, check shapes and say
+//! who asks; rules live in core, status codes in [`answer`].
+
+mod answer;
+mod boards;
+mod decode;
+mod events;
+mod guard;
+mod health;
+mod lists;
+mod observe;
+mod tasks;
+mod write;
+
+pub use guard::{Guard, PublicUrl};
+
+use crate::auth::Auth;
+use crate::engine::Engine;
+use answer::Problem;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, patch, post};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App {
+    /// The board server behind the routes.
+    pub engine: Arc<Engine>,
+    /// Who is asking.
+    pub auth: Auth,
+    /// Which hosts and origins are ours.
+    pub guard: Arc<Guard>,
+}
+
+/// All routes and all middleware.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(health::welcome))
+        .route("/healthz", get(health::healthz))
+        .route("/boards", get(boards::page).post(boards::create))
+        .route(
+            "/boards/{id}",
+            get(boards::read).patch(boards::edit).delete(boards::delete),
+        )
+        .route("/boards/{id}/events", get(events::watch))
+        .route("/lists", post(lists::create))
+        .route("/lists/{id}", patch(lists::edit).delete(lists::delete))
+        .route("/lists/{id}/move", patch(lists::move_list))
+        .route("/tasks", post(tasks::create))
+        .route(
+            "/tasks/{id}",
+            get(tasks::read).patch(tasks::edit).delete(tasks::delete),
+        )
+        .route("/tasks/{id}/move", patch(tasks::move_task))
+        .fallback(|| async { Problem::NoSuchRoute })
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        // From the innermost layer out: a request passes them from the last line up.
+        // Another site's page gets no further than this.
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        // A panic ends its own request with a 500.
+        .layer(CatchPanicLayer::custom(answer::panicked))
+        // Every request has an id and a line in the log, the refused and the failed ones too.
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}

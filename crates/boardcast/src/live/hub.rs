@@ -1,0 +1,386 @@
+//! Boards that somebody watches: the tail of each one's log in memory, and a wake-up when it grows.
+//! A board that nobody watches costs a commit nothing but one look-up.
+
+use boardcast_core::cursor::{Cursor, Meeting};
+use boardcast_core::frame::Segment;
+use boardcast_core::limits::{TAIL_BYTES_MAX, TAILS_BYTES_MAX};
+use boardcast_core::model::BoardId;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// All watched boards.
+#[derive(Debug, Default)]
+pub struct Hub {
+    channels: Mutex<BTreeMap<BoardId, Entry>>,
+    /// Bytes of all tails together.
+    tails_bytes: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    channel: Arc<Channel>,
+    /// Seats taken; the entry goes with the last one.
+    seats: usize,
+}
+
+#[derive(Debug)]
+struct Channel {
+    tail: Mutex<Tail>,
+    /// The head's number, as a wake-up: it only says "look".
+    head_tx: watch::Sender<u64>,
+}
+
+impl Hub {
+    /// Registers a watcher of a board. Whoever reads the log after this misses no event: what was
+    /// committed before is in the log, what is published after is in the tail.
+    pub fn attach(self: &Arc<Self>, board_id: BoardId) -> Seat {
+        let mut channels = self.channels();
+        let entry = channels.entry(board_id.clone()).or_insert_with(|| Entry {
+            channel: Arc::new(Channel {
+                tail: Mutex::new(Tail::new(Arc::clone(&self.tails_bytes))),
+                head_tx: watch::Sender::new(0),
+            }),
+            seats: 0,
+        });
+        entry.seats += 1;
+        let channel = Arc::clone(&entry.channel);
+        let head_rx = channel.head_tx.subscribe();
+        Seat {
+            hub: Arc::clone(self),
+            board_id,
+            channel,
+            head_rx,
+        }
+    }
+
+    /// Adds what was committed to the tails and wakes the watchers. Called by one thread, after the
+    /// commit, in order.
+    pub fn publish(&self, segments: Vec<Segment>) {
+        for segment in segments {
+            let channel = self
+                .channels()
+                .get(segment.board_id())
+                .map(|entry| Arc::clone(&entry.channel));
+            if let Some(channel) = channel {
+                let head = segment.last().seq;
+                channel.tail().push(segment);
+                channel.head_tx.send_replace(head);
+            }
+        }
+    }
+
+    /// Watchers of all boards, now.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.channels().values().map(|entry| entry.seats).sum()
+    }
+
+    /// Boards that are watched, now.
+    #[must_use]
+    pub fn boards(&self) -> usize {
+        self.channels().len()
+    }
+
+    /// Bytes of all tails, now.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tails_bytes.load(Ordering::Relaxed)
+    }
+
+    fn channels(&self) -> MutexGuard<'_, BTreeMap<BoardId, Entry>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Channel {
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One watcher's registration; dropping it is leaving.
+#[derive(Debug)]
+pub struct Seat {
+    hub: Arc<Hub>,
+    board_id: BoardId,
+    channel: Arc<Channel>,
+    head_rx: watch::Receiver<u64>,
+}
+
+impl Seat {
+    /// The board that is watched.
+    #[must_use]
+    pub fn board_id(&self) -> &BoardId {
+        &self.board_id
+    }
+
+    /// Looks at the tail. A publish after this look ends the next [`Seat::published`].
+    pub fn look<T>(&mut self, look: impl FnOnce(&Tail) -> T) -> T {
+        self.head_rx.mark_unchanged();
+        look(&self.channel.tail())
+    }
+
+    /// Returns when something was published since the last look.
+    pub async fn published(&mut self) {
+        // Can't fail: the channel that this seat holds has the sender.
+        let _ = self.head_rx.changed().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut channels = self.hub.channels();
+        let entry = channels
+            .get_mut(&self.board_id)
+            .expect("a seat's board is in the hub");
+        entry.seats -= 1;
+        if entry.seats == 0 {
+            channels.remove(&self.board_id);
+        }
+    }
+}
+
+/// The newest segments of one board's log: without gaps, up to the head, bounded in bytes. Empty and
+/// headless until the first publish after somebody began to watch.
+#[derive(Debug)]
+pub struct Tail {
+    segments: VecDeque<Segment>,
+    bytes: usize,
+    all_bytes: Arc<AtomicUsize>,
+    head: Option<Cursor>,
+}
+
+/// What a tail has after a place.
+#[derive(Debug, PartialEq, Eq)]
+pub enum After {
+    /// Nothing: the watcher has everything that was published.
+    CaughtUp,
+    /// Frames from the next event on.
+    Frames {
+        /// Their bytes, shared.
+        bytes: Bytes,
+        /// The place after them.
+        to: Cursor,
+        /// Whether the stream ends with them.
+        ends_stream: bool,
+    },
+    /// Events that are no longer here: the log has them.
+    Behind,
+}
+
+impl Tail {
+    fn new(all_bytes: Arc<AtomicUsize>) -> Self {
+        Self {
+            segments: VecDeque::new(),
+            bytes: 0,
+            all_bytes,
+            head: None,
+        }
+    }
+
+    /// The newest event, if one was published since somebody watches. Durable by construction.
+    #[must_use]
+    pub fn head(&self) -> Option<Cursor> {
+        self.head
+    }
+
+    /// Whether a cursor is a place in this board's history, as far as the tail can tell.
+    #[must_use]
+    pub fn judge(&self, cursor: Cursor) -> Option<bool> {
+        if self.head == Some(cursor) {
+            return Some(true);
+        }
+        self.segment_with(cursor.seq)
+            .and_then(|segment| segment.holds(cursor))
+    }
+
+    /// What comes after a place.
+    #[must_use]
+    pub fn after(&self, place: Cursor) -> After {
+        match self.head.map(|head| place.meets(head.seq)) {
+            None | Some(Meeting::Skip) => return After::CaughtUp,
+            Some(Meeting::Deliver | Meeting::Gap) => {}
+        }
+        match self.segment_with(place.seq + 1) {
+            None => After::Behind,
+            Some(segment) => After::Frames {
+                bytes: segment.after(place),
+                to: segment.last(),
+                ends_stream: segment.ends_stream(),
+            },
+        }
+    }
+
+    /// The segment that contains an event.
+    fn segment_with(&self, seq: u64) -> Option<&Segment> {
+        let index = self
+            .segments
+            .partition_point(|segment| segment.last().seq < seq);
+        self.segments
+            .get(index)
+            .filter(|segment| segment.first_seq() <= seq)
+    }
+
+    fn push(&mut self, segment: Segment) {
+        let is_new_board = segment.first_seq() == 1;
+        if is_new_board {
+            // Made anew under an old id: another history.
+            self.clear();
+        } else if let Some(head) = self.head {
+            assert_eq!(
+                head.meets(segment.first_seq()),
+                Meeting::Deliver,
+                "segments follow each other"
+            );
+        }
+        self.head = Some(segment.last());
+        self.bytes += segment.len();
+        let all_bytes = self.all_bytes.fetch_add(segment.len(), Ordering::Relaxed) + segment.len();
+        self.segments.push_back(segment);
+        if all_bytes > TAILS_BYTES_MAX {
+            self.clear();
+        }
+        while self.bytes > TAIL_BYTES_MAX {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self
+            .segments
+            .pop_front()
+            .expect("bytes are those of the segments");
+        self.bytes -= oldest.len();
+        self.all_bytes.fetch_sub(oldest.len(), Ordering::Relaxed);
+    }
+
+    /// Forgets the segments, not the head: watchers read the log.
+    fn clear(&mut self) {
+        while !self.segments.is_empty() {
+            self.drop_oldest();
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boardcast_core::cursor::Mark;
+    use boardcast_core::frame::SegmentBuilder;
+    use std::ops::RangeInclusive;
+
+    fn board() -> BoardId {
+        BoardId::parse("board-1").unwrap()
+    }
+
+    fn place(seq: u64) -> Cursor {
+        Cursor {
+            seq,
+            mark: Mark([seq as u8; 6]),
+        }
+    }
+
+    fn segment(seqs: RangeInclusive<u64>, json_len: usize) -> Segment {
+        let mut builder = SegmentBuilder::new(board());
+        for seq in seqs {
+            builder.push(place(seq), format!("{seq:json_len$}").as_bytes());
+        }
+        builder.build().unwrap()
+    }
+
+    fn tail_of(seqs: RangeInclusive<u64>) -> Tail {
+        let mut tail = Tail::new(Arc::default());
+        for seq in seqs {
+            tail.push(segment(seq..=seq, 5));
+        }
+        tail
+    }
+
+    #[test]
+    fn a_tail_gives_what_comes_after_a_place_or_says_that_it_cannot() {
+        let tail = tail_of(5..=7);
+        assert_eq!(tail.after(place(7)), After::CaughtUp);
+        assert_eq!(
+            tail.after(place(9)),
+            After::CaughtUp,
+            "a reader ahead of the hub waits"
+        );
+        assert!(matches!(tail.after(place(4)), After::Frames { to, .. } if to == place(5)));
+        assert!(matches!(tail.after(place(6)), After::Frames { to, .. } if to == place(7)));
+        assert_eq!(tail.after(place(3)), After::Behind);
+        assert_eq!(Tail::new(Arc::default()).after(place(3)), After::CaughtUp);
+    }
+
+    #[test]
+    fn a_tail_judges_the_cursors_it_knows_and_no_others() {
+        let tail = tail_of(5..=7);
+        let foreign = |seq| Cursor {
+            seq,
+            mark: Mark::ZERO,
+        };
+        assert_eq!(tail.judge(place(5)), Some(true));
+        assert_eq!(tail.judge(place(7)), Some(true));
+        assert_eq!(tail.judge(foreign(6)), Some(false));
+        assert_eq!(tail.judge(foreign(7)), Some(false));
+        assert_eq!(tail.judge(place(4)), None);
+        assert_eq!(tail.judge(place(8)), None);
+    }
+
+    #[test]
+    fn a_tail_keeps_no_more_bytes_than_it_may() {
+        let mut tail = Tail::new(Arc::default());
+        for seq in 1..=100 {
+            tail.push(segment(seq..=seq, 10_000));
+            assert!(tail.bytes <= TAIL_BYTES_MAX);
+            assert_eq!(tail.bytes, tail.all_bytes.load(Ordering::Relaxed));
+        }
+        assert!(tail.bytes > TAIL_BYTES_MAX / 2);
+        tail.push(segment(101..=140, 10_000));
+        assert_eq!(
+            (tail.bytes, tail.head()),
+            (0, Some(place(140))),
+            "too large to keep at all"
+        );
+        assert_eq!(tail.after(place(100)), After::Behind);
+    }
+
+    #[test]
+    #[should_panic(expected = "segments follow each other")]
+    fn a_gap_between_segments_is_never_published() {
+        let mut tail = tail_of(5..=7);
+        tail.push(segment(9..=9, 5));
+    }
+
+    #[test]
+    fn the_last_one_to_leave_takes_the_board_along() {
+        let hub = Arc::new(Hub::default());
+        hub.publish(vec![segment(1..=1, 5)]);
+        assert_eq!(hub.boards(), 0, "nobody watches");
+        let seats = [hub.attach(board()), hub.attach(board())];
+        hub.publish(vec![segment(2..=2, 5)]);
+        assert_eq!((hub.boards(), hub.seats()), (1, 2));
+        assert!(hub.bytes() > 0);
+        drop(seats);
+        assert_eq!((hub.boards(), hub.seats(), hub.bytes()), (0, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_publish_after_the_look_wakes_the_watcher() {
+        let hub = Arc::new(Hub::default());
+        let mut seat = hub.attach(board());
+        hub.publish(vec![segment(1..=1, 5)]);
+        assert_eq!(seat.look(Tail::head), Some(place(1)));
+        hub.publish(vec![segment(2..=2, 5)]);
+        seat.published().await;
+        assert_eq!(seat.look(Tail::head), Some(place(2)));
+    }
+}

@@ -1,0 +1,107 @@
+//! Who watches what, and getting bytes to them. Knows no SQL and no routes: the log is handed in
+//! behind [`Log`], and what a watcher gets is decided without IO in [`watcher`].
+//!
+//! There is one way to a watcher: read the log after its place. The [`hub`]'s tails are only the
+//! newest piece of that log, kept in memory while somebody watches.
+
+pub mod body;
+pub mod hub;
+mod pins;
+mod socket;
+mod watcher;
+
+pub use pins::{Hangup, Part, Pins};
+pub use socket::GuardedSocket;
+pub use watcher::{Heartbeat, Start, Watcher};
+
+use boardcast_core::cursor::Cursor;
+use boardcast_core::frame::{self, Segment};
+use boardcast_core::model::BoardId;
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The durable log, as watchers read it.
+pub trait Log: Send + Sync + 'static {
+    /// Where a living board's log stands, and whether a cursor is a place in it. The read begins
+    /// after the call does: whoever registered with the hub before misses nothing.
+    fn locate<'a>(
+        &'a self,
+        board_id: &'a BoardId,
+        cursor: Option<Cursor>,
+    ) -> Reading<'a, Option<Location>>;
+
+    /// The next events after a place, as many as one bounded read gives.
+    fn after<'a>(&'a self, board_id: &'a BoardId, place: Cursor) -> Reading<'a, Page>;
+
+    /// The whole board, encoded; `None` if there is no such living board. Never older than the call.
+    fn snapshot<'a>(&'a self, board_id: &'a BoardId) -> Reading<'a, Option<Arc<Snapshot>>>;
+}
+
+/// A read on its way.
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
+
+/// The data file could not be read now; the cause is in the log of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the data file is not available")]
+pub struct ReadError;
+
+/// Where a living board's log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Its newest event.
+    pub head: Cursor,
+    /// Whether the cursor asked about is a place that can be served from. False if none was.
+    pub is_good: bool,
+}
+
+/// One bounded read of the log.
+#[derive(Clone, Debug)]
+pub enum Page {
+    /// Events from the next one on.
+    Events(Segment),
+    /// Nothing after the place.
+    Empty,
+    /// The next event is no longer kept: only a snapshot helps.
+    Gap,
+}
+
+/// A board encoded once, for everyone who needs it at this place.
+#[derive(Debug)]
+pub struct Snapshot {
+    cursor: Cursor,
+    frame: Bytes,
+    json_len: usize,
+}
+
+impl Snapshot {
+    /// From the board's JSON and the place at which it is true.
+    #[must_use]
+    pub fn new(board_json: &[u8], cursor: Cursor) -> Self {
+        Self {
+            cursor,
+            frame: frame::snapshot(board_json, cursor),
+            json_len: board_json.len(),
+        }
+    }
+
+    /// The last event it contains.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// As a block of a stream.
+    #[must_use]
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// As the JSON of the board: a part of the same bytes.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        let start = frame::SNAPSHOT_PREFIX.len();
+        &self.frame[start..start + self.json_len]
+    }
+}

@@ -1,0 +1,184 @@
+//! What one watcher gets next, decided without IO: the tail, the log and the clock are handed in by
+//! whoever moves the bytes. A watcher is a place in the log and nothing else; everything it may miss
+//! (it lags, its place was pruned, it came with a foreign cursor) ends in the same few steps.
+
+use super::Page;
+use super::hub::{After, Tail};
+use boardcast_core::cursor::Cursor;
+use boardcast_core::frame;
+use boardcast_core::limits::{RETRY_MS, SNAPSHOT_SLICE_BYTES};
+use bytes::Bytes;
+
+/// Where a watcher begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After this event: the head, or the caller's own good cursor.
+    After(Cursor),
+    /// With the whole board.
+    Snapshot,
+}
+
+/// How an idle stream shows that it is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// A comment: keeps proxies from cutting the line.
+    #[default]
+    Comment,
+    /// An event, so that a page's code can notice its absence.
+    Event,
+}
+
+/// What is to be done for a watcher now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Hand these bytes over. Whole blocks, but for a snapshot's slices.
+    Send(Bytes),
+    /// Read the log after this place and give it to [`Watcher::log_read`].
+    ReadLog(Cursor),
+    /// Take a snapshot and give it to [`Watcher::snapshot_read`].
+    ReadSnapshot,
+    /// Nothing until something is published or a heartbeat is due.
+    Wait,
+    /// The stream is over.
+    End,
+}
+
+/// One watcher's state.
+#[derive(Debug)]
+pub struct Watcher {
+    phase: Phase,
+    heartbeat: Heartbeat,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// `connected` has not been sent.
+    Greeting(Start),
+    /// It has everything up to this place.
+    Following(Cursor),
+    /// Its place can't be served: the whole board comes next.
+    Lost,
+    /// In the middle of a snapshot, with the rest of its bytes.
+    Refilling { rest: Bytes, to: Cursor },
+    /// The last bytes are handed over.
+    Over,
+}
+
+impl Watcher {
+    /// A watcher that has been sent nothing yet.
+    #[must_use]
+    pub fn new(start: Start, heartbeat: Heartbeat) -> Self {
+        Self {
+            phase: Phase::Greeting(start),
+            heartbeat,
+        }
+    }
+
+    /// The next step, given the board's tail.
+    pub fn step(&mut self, tail: &Tail) -> Step {
+        match &mut self.phase {
+            Phase::Greeting(start) => {
+                let start = *start;
+                self.greet(start)
+            }
+            Phase::Following(place) => {
+                let place = *place;
+                match tail.after(place) {
+                    After::CaughtUp => Step::Wait,
+                    After::Behind => Step::ReadLog(place),
+                    After::Frames {
+                        bytes,
+                        to,
+                        ends_stream,
+                    } => Step::Send(self.advance(bytes, to, ends_stream)),
+                }
+            }
+            Phase::Lost => Step::ReadSnapshot,
+            Phase::Refilling { rest, to } => {
+                let to = *to;
+                let slice = rest.split_to(rest.len().min(SNAPSHOT_SLICE_BYTES));
+                if rest.is_empty() {
+                    self.phase = Phase::Following(to);
+                }
+                Step::Send(slice)
+            }
+            Phase::Over => Step::End,
+        }
+    }
+
+    /// Takes what the log had after the place; gives bytes to send, if there are any.
+    pub fn log_read(&mut self, page: Page) -> Option<Bytes> {
+        let Phase::Following(place) = self.phase else {
+            unreachable!("only a watcher with a place reads the log");
+        };
+        match page {
+            Page::Events(segment) => {
+                Some(self.advance(segment.after(place), segment.last(), segment.ends_stream()))
+            }
+            Page::Gap => {
+                self.phase = Phase::Lost;
+                None
+            }
+            Page::Empty => {
+                // It was behind, yet its board has no log any more.
+                self.phase = Phase::Over;
+                None
+            }
+        }
+    }
+
+    /// Takes the whole board, held for this reader; none if the board is gone.
+    pub fn snapshot_read(&mut self, snapshot: Option<(Bytes, Cursor)>) {
+        assert!(
+            matches!(self.phase, Phase::Lost),
+            "only a watcher without a place needs a snapshot"
+        );
+        self.phase = match snapshot {
+            Some((rest, to)) => Phase::Refilling { rest, to },
+            None => Phase::Over,
+        };
+    }
+
+    /// What to send when nothing else was for a while.
+    #[must_use]
+    pub fn heartbeat(&self) -> Bytes {
+        match self.heartbeat {
+            Heartbeat::Comment => frame::HEARTBEAT_COMMENT,
+            Heartbeat::Event => frame::HEARTBEAT_EVENT,
+        }
+    }
+
+    /// Ends the stream, telling the client when to come back. In the middle of a block there is no
+    /// orderly end: nothing is said.
+    pub fn send_away(&mut self, retry_ms: u32) -> Option<Bytes> {
+        let is_between_blocks = matches!(
+            self.phase,
+            Phase::Greeting(_) | Phase::Following(_) | Phase::Lost
+        );
+        self.phase = Phase::Over;
+        is_between_blocks.then(|| frame::retry(retry_ms))
+    }
+
+    fn greet(&mut self, start: Start) -> Step {
+        let cursor = match start {
+            Start::After(cursor) => {
+                self.phase = Phase::Following(cursor);
+                Some(cursor)
+            }
+            Start::Snapshot => {
+                self.phase = Phase::Lost;
+                None
+            }
+        };
+        Step::Send(frame::connected(RETRY_MS, cursor))
+    }
+
+    fn advance(&mut self, bytes: Bytes, to: Cursor, ends_stream: bool) -> Bytes {
+        self.phase = if ends_stream {
+            Phase::Over
+        } else {
+            Phase::Following(to)
+        };
+        bytes
+    }
+}

@@ -1,0 +1,7 @@
+//! The `boardcast` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    boardcast::cli::run()
+}

@@ -1,0 +1,205 @@
+//! The composition root: opens the data file, builds every part, hands in clock and randomness,
+//! listens, and takes it all down again. Nothing else in the program starts anything.
+
+mod connection;
+mod demo;
+
+use crate::auth::Auth;
+use crate::config::ServeArgs;
+use crate::engine::Engine;
+use crate::http::{App, Guard, router};
+use crate::outside::Outside;
+use crate::store::Retention;
+use crate::store::sqlite::{self, Opened};
+use anyhow::{Context, bail};
+use boardcast_core::limits::{DESCRIPTORS_RESERVED, DRAIN_SECONDS_MAX};
+use boardcast_core::model::Timestamp;
+use connection::Connections;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The machine's own clock and randomness.
+#[derive(Debug)]
+pub struct Machine;
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place where the machine is asked"
+)]
+impl Outside for Machine {
+    fn now(&self) -> Timestamp {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp(since_1970.map_or(0, |elapsed| {
+            i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+        }))
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the system has randomness");
+    }
+}
+
+/// A server that listens.
+pub struct Server {
+    address: SocketAddr,
+    has_demo: bool,
+    engine: Arc<Engine>,
+    drain_tx: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the data file and listens. On return the first request can come.
+    pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
+        refuse_strangers(args)?;
+        let guard = read_guard(args)?;
+        let listener = listen(args.listen)?;
+        let address = listener.local_addr()?;
+        let retention = Retention {
+            events: args.keep_events,
+            days: args.keep_days,
+        };
+        let mut opened = sqlite::open(&args.data, retention, Arc::clone(&outside))?;
+        let has_demo = demo::make_on_first_start(&mut opened, args, &*outside)?;
+        let connections_max = connections_max()?;
+        // The difference is for requests: streams alone can't shut everyone else out.
+        let streams_max = connections_max - connections_max / 10;
+        let engine = Engine::start(opened, outside, streams_max);
+        let app = App {
+            engine: Arc::clone(&engine),
+            auth: Auth::Open,
+            guard: Arc::new(guard),
+        };
+        let (drain_tx, drain_rx) = watch::channel(false);
+        let connections = Connections::new(listener, router(app), connections_max, drain_rx);
+        let accepting = tokio::spawn(connections.serve());
+        Ok(Self {
+            address,
+            has_demo,
+            engine,
+            drain_tx,
+            accepting,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether this start made the demo board.
+    #[must_use]
+    pub fn has_demo(&self) -> bool {
+        self.has_demo
+    }
+
+    /// The board server behind the routes.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Takes nothing new, ends streams in order, answers what was accepted, closes the data file.
+    /// Connections that are not done in time are cut.
+    pub async fn drain(self) {
+        self.engine.drain();
+        self.drain_tx.send_replace(true);
+        self.accepting
+            .await
+            .expect("the accepting task doesn't panic");
+        let engine = self.engine;
+        let closing = tokio::task::spawn_blocking(move || engine.close());
+        closing
+            .await
+            .expect("the writer's thread aborts instead of panicking");
+    }
+}
+
+/// How long connections may take to end in a drain; the rest is for the data file.
+const CONNECTIONS_DRAIN_MAX: Duration = Duration::from_secs(DRAIN_SECONDS_MAX - 3);
+
+fn refuse_strangers(args: &ServeArgs) -> anyhow::Result<()> {
+    if args.listen.ip().to_canonical().is_loopback() || args.insecure_open {
+        return Ok(());
+    }
+    bail!(
+        "{} can be reached from other machines, and without accounts whoever connects can read and change \
+         everything. Listen on 127.0.0.1, or give --insecure-open if that is what you want.",
+        args.listen
+    )
+}
+
+fn read_guard(args: &ServeArgs) -> anyhow::Result<Guard> {
+    let read = |url: &String| {
+        url.parse()
+            .map_err(|why: String| anyhow::anyhow!("--public-url {url} {why}"))
+    };
+    Ok(Guard::new(
+        args.public_urls
+            .iter()
+            .map(read)
+            .collect::<Result<_, _>>()?,
+    ))
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    // Connections that wait to be accepted; as many as a reconnecting crowd may bring at once.
+    const BACKLOG: u32 = 4_096;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A restart finds the old connections' remains on the port.
+    socket.set_reuseaddr(true)?;
+    socket
+        .bind(address)
+        .with_context(|| explain_bind(address))?;
+    socket
+        .listen(BACKLOG)
+        .with_context(|| explain_bind(address))
+}
+
+fn explain_bind(address: SocketAddr) -> String {
+    format!(
+        "can't listen on {address}: another program may have the port. Choose another one with --listen"
+    )
+}
+
+/// As many as there are descriptors, less a reserve, after raising the limit as far as it goes.
+fn connections_max() -> anyhow::Result<usize> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = if setrlimit(Resource::Nofile, raised).is_ok() {
+        limit.maximum
+    } else {
+        limit.current
+    };
+    let descriptors = current.unwrap_or(1 << 20);
+    if descriptors < 2 * DESCRIPTORS_RESERVED {
+        bail!(
+            "only {descriptors} file descriptors are allowed; raise the limit (ulimit -n) to 1024 or more"
+        );
+    }
+    Ok(usize::try_from(descriptors - DESCRIPTORS_RESERVED)?)
+}
+
+/// The address as a person would type it.
+#[must_use]
+pub fn display_url(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_loopback() && ip.octets() == [127, 0, 0, 1] => {
+            format!("http://localhost:{}", address.port())
+        }
+        _ => format!("http://{address}"),
+    }
+}

@@ -1,0 +1,226 @@
+//! The SQLite backend: one writing connection, a few reading ones, one file. Opening it is here: the
+//! lock, the version floor, settings, migrations, and the checkpoint without which nothing is served.
+
+mod log;
+mod migrate;
+mod rows;
+mod writer;
+
+pub use log::Readers;
+pub use writer::Writer;
+
+use super::Retention;
+use crate::outside::Outside;
+use boardcast_core::limits::LOCK_WAIT_MS_MAX;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 3.51.3 fixed a bug that could corrupt the file when two connections write and checkpoint at once.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// An open data file.
+pub struct Opened {
+    /// For the writer's thread.
+    pub writer: Writer,
+    /// For everyone who reads.
+    pub readers: Arc<Readers>,
+}
+
+/// Why a data file can't be used. Shows as a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{} is in use{}. One server at a time can have it: stop that one, or choose another file with --data.", path.display(), holder(*pid))]
+    InUse {
+        /// The data file.
+        path: PathBuf,
+        /// Who holds the lock, as far as that is known.
+        pid: Option<u32>,
+    },
+    /// The lock file can't be made or locked.
+    #[error("the lock file {} can't be used: {source}. The folder must exist and be writable.", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A library with a known corruption bug.
+    #[error(
+        "SQLite {found} has a bug that can corrupt the file; 3.51.3 or newer is needed. Build with the bundled library."
+    )]
+    SqliteTooOld {
+        /// The version linked in.
+        found: &'static str,
+    },
+    /// Written by a newer program.
+    #[error("{} was written by a newer Boardcast (schema {found}, this one knows {known}). Start that version, or restore an older copy.", path.display())]
+    Newer {
+        /// The data file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// A SQLite file of another program, or one whose schema was changed by hand.
+    #[error("{} is not a Boardcast data file as this program knows it: {why}. Choose another file with --data.", path.display())]
+    Foreign {
+        /// The data file.
+        path: PathBuf,
+        /// What doesn't fit.
+        why: String,
+    },
+    /// The write-ahead log of the last run could not be written back.
+    #[error("the write-ahead log of {} could not be written back completely, so nothing can be served yet: another program has the file open. Close it and start again.", path.display())]
+    Checkpoint {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("{} can't be opened: {source}", path.display())]
+    Sqlite {
+        /// The data file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" by process {pid}"))
+}
+
+/// Opens the data file, making it if it doesn't exist. On return the file holds everything that was
+/// ever answered, and the write-ahead log is empty: after a crash that log may hold frames that were
+/// written but never synced, and nothing may be served from those (I5).
+pub fn open(
+    path: &Path,
+    retention: Retention,
+    outside: Arc<dyn Outside>,
+) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(OpenError::SqliteTooOld {
+            found: rusqlite::version(),
+        });
+    }
+    let lock = DataLock::take(path)?;
+    let explain = |source| OpenError::Sqlite {
+        path: path.into(),
+        source,
+    };
+    let mut connection = Connection::open(path).map_err(explain)?;
+    configure(&connection).map_err(explain)?;
+    migrate::run(&mut connection, path, outside.now())?;
+    checkpoint_fully(&connection, path)?;
+    let readers = Arc::new(Readers::open(path).map_err(explain)?);
+    let writer =
+        Writer::new(connection, lock, path, readers.gate(), retention, outside).map_err(explain)?;
+    Ok(Opened { writer, readers })
+}
+
+/// The settings of the writing connection. `FULL`: a commit returns when the log is synced.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // The writer checkpoints between batches itself, and the log file shrinks when it starts anew.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", 0)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Syncs the write-ahead log, writes it back, syncs the data file and empties the log.
+fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let is_busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(|source| OpenError::Sqlite {
+            path: path.into(),
+            source,
+        })?;
+    if is_busy {
+        Err(OpenError::Checkpoint { path: path.into() })
+    } else {
+        Ok(())
+    }
+}
+
+/// A reading connection: it can't write even by mistake.
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Where SQLite keeps the write-ahead log of a file.
+fn wal_path(path: &Path) -> PathBuf {
+    with_suffix(path, "-wal")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The lock on `<data>.lock`, held by the operating system for as long as this process lives, however
+/// it ends. The file's text names the holder, for the error message alone.
+struct DataLock {
+    _file: File,
+}
+
+impl DataLock {
+    fn take(data: &Path) -> Result<Self, OpenError> {
+        const PAUSE_MS: u64 = 50;
+        let path = with_suffix(data, ".lock");
+        let explain = |source| OpenError::Lock {
+            path: path.clone(),
+            source,
+        };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(explain)?;
+        // A predecessor may be draining; it lets go within moments.
+        for _ in 0..LOCK_WAIT_MS_MAX / PAUSE_MS {
+            match file.try_lock() {
+                Ok(()) => {
+                    name_holder(&mut file).map_err(explain)?;
+                    return Ok(Self { _file: file });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(Duration::from_millis(PAUSE_MS));
+                }
+                Err(TryLockError::Error(source)) => return Err(explain(source)),
+            }
+        }
+        let mut text = String::new();
+        let pid = file
+            .read_to_string(&mut text)
+            .ok()
+            .and_then(|_| text.trim().parse().ok());
+        Err(OpenError::InUse {
+            path: data.into(),
+            pid,
+        })
+    }
+}
+
+fn name_holder(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}

@@ -1,0 +1,345 @@
+//! Reading connections: the log after a place, snapshots, single things. Every read is bounded, on a
+//! blocking thread, in a read transaction that no await outlives, so none keeps the write-ahead log
+//! from shrinking.
+
+use super::{open_reader, rows};
+use crate::live::{Location, Log, Page, ReadError, Reading, Snapshot};
+use boardcast_core::cursor::{Cursor, Mark, Meeting};
+use boardcast_core::frame::{self, SegmentBuilder};
+use boardcast_core::limits::{
+    LOG_READ_BYTES_MAX, LOG_READ_ROWS_MAX, READERS_MAX, SNAPSHOTS_AT_ONCE_MAX,
+};
+use boardcast_core::model::{Board, BoardId, ListWithTasks, Snapshot as Whole, Task, TaskId};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+
+/// A few reading connections.
+pub struct Readers {
+    pool: Arc<Pool>,
+    permits: Arc<Semaphore>,
+    snapshot_permits: Semaphore,
+    /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
+    /// takes it over if the board still stands there.
+    snapshots: Mutex<BTreeMap<BoardId, Arc<LatestSnapshot>>>,
+}
+
+type LatestSnapshot = AsyncMutex<Weak<Snapshot>>;
+
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    gate: Arc<RwLock<()>>,
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let idle = (0..READERS_MAX)
+            .map(|_| open_reader(path))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            pool: Arc::new(Pool {
+                idle: Mutex::new(idle),
+                gate: Arc::default(),
+            }),
+            permits: Arc::new(Semaphore::new(READERS_MAX)),
+            snapshot_permits: Semaphore::new(SNAPSHOTS_AT_ONCE_MAX),
+            snapshots: Mutex::default(),
+        })
+    }
+
+    pub(super) fn gate(&self) -> Arc<RwLock<()>> {
+        Arc::clone(&self.pool.gate)
+    }
+
+    /// A living task and its board.
+    pub async fn task(&self, id: TaskId) -> Result<Option<(BoardId, Task)>, ReadError> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(rows::TASK_BY_ID)?
+                .query_row([id.as_str()], rows::task_from)
+                .optional()
+        })
+        .await
+    }
+
+    /// Living boards by id, after one of them.
+    pub async fn boards(
+        &self,
+        after: Option<BoardId>,
+        limit: usize,
+    ) -> Result<Vec<Board>, ReadError> {
+        self.read(move |connection| {
+            let sql = "
+                SELECT id, name, version, created_at, updated_at FROM board
+                WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?";
+            let mut statement = connection.prepare_cached(sql)?;
+            let after = after.as_ref().map_or("", BoardId::as_str);
+            statement
+                .query_map(params![after, limit], rows::board_from)?
+                .collect()
+        })
+        .await
+    }
+
+    /// Runs a read in its own transaction on a blocking thread. It runs to its end even if nobody
+    /// waits for it any more.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        // Closed means that the program is going down.
+        let permit = permit.map_err(|_| ReadError)?;
+        let pool = Arc::clone(&self.pool);
+        let reading = tokio::task::spawn_blocking(move || {
+            let result = pool.with_connection(read);
+            drop(permit);
+            result
+        });
+        let result = reading.await.map_err(|_| ReadError)?.ok_or(ReadError)?;
+        result.map_err(|error| {
+            tracing::error!(%error, "a read failed");
+            ReadError
+        })
+    }
+
+    /// Ends the reads that run and refuses all later ones, so that the writer's connection is the
+    /// last one to close: then SQLite leaves one file. Blocks.
+    pub fn close(&self) {
+        self.permits.close();
+        let _no_readers = self
+            .pool
+            .gate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.pool.idle().clear();
+    }
+
+    async fn make_snapshot(&self, board_id: &BoardId) -> Result<Option<Arc<Snapshot>>, ReadError> {
+        let latest = self.latest_of(board_id);
+        let result = self.make_or_share(board_id, &latest).await;
+        drop(latest);
+        self.forget_unused();
+        result
+    }
+
+    /// One at a time per board. Whoever waited first looks whether the board has moved on since the
+    /// one before: a snapshot is never older than the request for it.
+    async fn make_or_share(
+        &self,
+        board_id: &BoardId,
+        latest: &LatestSnapshot,
+    ) -> Result<Option<Arc<Snapshot>>, ReadError> {
+        let mut latest = latest.lock().await;
+        if let Some(known) = latest.upgrade() {
+            let location = Log::locate(self, board_id, None).await?;
+            if location.is_some_and(|location| location.head == known.cursor()) {
+                return Ok(Some(known));
+            }
+        }
+        let _permit = self.snapshot_permits.acquire().await.expect("never closed");
+        let id = board_id.clone();
+        let made = self
+            .read(move |connection| read_snapshot(connection, &id))
+            .await?
+            .map(Arc::new);
+        *latest = made.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Ok(made)
+    }
+
+    fn latest_of(&self, board_id: &BoardId) -> Arc<LatestSnapshot> {
+        let mut snapshots = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(snapshots.entry(board_id.clone()).or_default())
+    }
+
+    /// Drops entries whose snapshot nobody holds or waits for any more.
+    fn forget_unused(&self) {
+        let mut snapshots = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        snapshots.retain(|_, latest| {
+            Arc::strong_count(latest) > 1
+                || latest
+                    .try_lock()
+                    .is_ok_and(|latest| latest.strong_count() > 0)
+        });
+    }
+}
+
+impl Pool {
+    /// Runs a read; none if the pool is closed.
+    fn with_connection<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Option<rusqlite::Result<T>> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        // There are as many connections as permits.
+        let connection = self.idle().pop()?;
+        let borrowed = Borrowed {
+            pool: self,
+            connection: Some(connection),
+        };
+        borrowed
+            .connection
+            .as_ref()
+            .map(|connection| in_transaction(connection, read))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives its connection back however the read ends.
+struct Borrowed<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        self.pool.idle().extend(self.connection.take());
+    }
+}
+
+fn in_transaction<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.unchecked_transaction()?;
+    let result = read(&transaction)?;
+    transaction.finish()?;
+    Ok(result)
+}
+
+impl Log for Readers {
+    fn locate<'a>(
+        &'a self,
+        board_id: &'a BoardId,
+        cursor: Option<Cursor>,
+    ) -> Reading<'a, Option<Location>> {
+        let id = board_id.clone();
+        Box::pin(self.read(move |connection| read_location(connection, &id, cursor)))
+    }
+
+    fn after<'a>(&'a self, board_id: &'a BoardId, place: Cursor) -> Reading<'a, Page> {
+        let id = board_id.clone();
+        Box::pin(self.read(move |connection| read_page(connection, &id, place)))
+    }
+
+    fn snapshot<'a>(&'a self, board_id: &'a BoardId) -> Reading<'a, Option<Arc<Snapshot>>> {
+        Box::pin(self.make_snapshot(board_id))
+    }
+}
+
+/// Head and floor of a living board, and whether a cursor is a place in its history: the floor
+/// itself, or a kept event with the same mark.
+fn read_location(
+    connection: &Connection,
+    id: &BoardId,
+    cursor: Option<Cursor>,
+) -> rusqlite::Result<Option<Location>> {
+    let sql = "
+        SELECT no, head_seq, head_mark, floor_seq, floor_mark FROM board
+        WHERE id = ? AND deleted_at IS NULL";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row([id.as_str()], |row| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                rows::cursor_from(row, 1)?,
+                rows::cursor_from(row, 3)?,
+            ))
+        });
+    let Some((board_no, head, floor)) = found.optional()? else {
+        return Ok(None);
+    };
+    let is_good = match cursor {
+        None => false,
+        Some(cursor) if cursor == head || cursor == floor => true,
+        Some(cursor) if cursor.seq <= floor.seq || cursor.seq >= head.seq => false,
+        Some(cursor) => mark_at(connection, board_no, cursor.seq)? == Some(cursor.mark),
+    };
+    Ok(Some(Location { head, is_good }))
+}
+
+fn mark_at(connection: &Connection, board_no: i64, seq: u64) -> rusqlite::Result<Option<Mark>> {
+    let mut statement =
+        connection.prepare_cached("SELECT mark FROM event WHERE board_no = ? AND seq = ?")?;
+    statement
+        .query_row(params![board_no, seq], |row| Ok(Mark(row.get(0)?)))
+        .optional()
+}
+
+/// The events after a place, deleted boards included: their last event is still owed.
+fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::Result<Page> {
+    let sql = "
+        SELECT seq, mark, json FROM event
+        WHERE board_no = (SELECT no FROM board WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params![id.as_str(), place.seq, LOG_READ_ROWS_MAX])?;
+    let mut segment = SegmentBuilder::new(id.clone());
+    while let Some(row) = found.next()? {
+        let cursor = rows::cursor_from(row, 0)?;
+        if segment.is_empty() && place.meets(cursor.seq) != Meeting::Deliver {
+            return Ok(Page::Gap);
+        }
+        segment.push(cursor, row.get_ref(2)?.as_bytes()?);
+        if segment.len() >= LOG_READ_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(segment.build().map_or(Page::Empty, Page::Events))
+}
+
+fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Snapshot>> {
+    let sql = "
+        SELECT id, name, version, created_at, updated_at, head_seq, head_mark, no FROM board
+        WHERE id = ? AND deleted_at IS NULL";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row([id.as_str()], |row| {
+            Ok((
+                rows::board_from(row)?,
+                rows::cursor_from(row, 5)?,
+                row.get::<_, i64>(7)?,
+            ))
+        });
+    let Some((board, cursor, board_no)) = found.optional()? else {
+        return Ok(None);
+    };
+    let lists = read_lists(connection, board_no)?;
+    let whole = Whole {
+        board,
+        lists,
+        cursor,
+    };
+    Ok(Some(Snapshot::new(&frame::json(&whole), cursor)))
+}
+
+fn read_lists(connection: &Connection, board_no: i64) -> rusqlite::Result<Vec<ListWithTasks>> {
+    let lists = "
+        SELECT list.id, board.id, list.name, rank, list.version, list.created_at, list.updated_at
+        FROM list JOIN board ON board.no = board_no
+        WHERE board_no = ? AND list.deleted_at IS NULL ORDER BY rank, list.id";
+    // The description's length comes from the row's header: its pages are not read.
+    let tasks = "
+        SELECT id, list_id, title, rank, version, created_at, updated_at, octet_length(description) > 0
+        FROM task WHERE list_id = ? AND deleted_at IS NULL ORDER BY rank, id";
+    let mut lists = connection.prepare_cached(lists)?;
+    let mut tasks = connection.prepare_cached(tasks)?;
+    let read_list = |row: &rusqlite::Row<'_>| {
+        let list = rows::list_from(row)?;
+        let tasks = tasks
+            .query_map([list.id.as_str()], rows::summary_from)?
+            .collect::<Result<_, _>>()?;
+        Ok(ListWithTasks { list, tasks })
+    };
+    lists.query_map([board_no], read_list)?.collect()
+}

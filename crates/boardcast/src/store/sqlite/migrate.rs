@@ -1,0 +1,108 @@
+//! Schema versions: numbered SQL files, each carried out once in a transaction together with its
+//! checksum. A file from a newer program, from another program, or changed by hand is refused.
+
+use super::OpenError;
+use boardcast_core::model::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::Path;
+
+/// "Bdct": tells a Boardcast file from any other SQLite file.
+const APPLICATION_ID: i64 = 0x4264_6374;
+
+/// What was ever done to the schema, in order. Entries are never changed, only added.
+const MIGRATIONS: &[&str] = &[include_str!("../schema/0001_boards.sql")];
+
+/// Brings a file to the newest schema.
+pub(super) fn run(
+    connection: &mut Connection,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), OpenError> {
+    let explain = |source| OpenError::Sqlite {
+        path: path.into(),
+        source,
+    };
+    let foreign = |why: String| OpenError::Foreign {
+        path: path.into(),
+        why,
+    };
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(explain)?;
+    let found = user_version(&transaction).map_err(explain)?;
+    let known = MIGRATIONS.len() as i64;
+    if found == 0 {
+        if !is_empty(&transaction).map_err(explain)? {
+            return Err(foreign("it holds tables of another program".into()));
+        }
+        prepare(&transaction).map_err(explain)?;
+    } else if application_id(&transaction).map_err(explain)? != APPLICATION_ID {
+        return Err(foreign("it belongs to another program".into()));
+    }
+    if found > known {
+        return Err(OpenError::Newer {
+            path: path.into(),
+            found,
+            known,
+        });
+    }
+    for (index, sql) in MIGRATIONS.iter().enumerate() {
+        let version = index as i64 + 1;
+        if version > found {
+            carry_out(&transaction, version, sql, now).map_err(explain)?;
+        } else if recorded_checksum(&transaction, version).map_err(explain)? != checksum(sql) {
+            return Err(foreign(format!(
+                "its schema {version} is not the one this program made"
+            )));
+        }
+    }
+    transaction.commit().map_err(explain)
+}
+
+fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn application_id(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+        row.get(0)
+    })
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.execute_batch(
+        "CREATE TABLE migration (
+             version  INTEGER NOT NULL PRIMARY KEY,
+             checksum BLOB    NOT NULL,
+             at       INTEGER NOT NULL
+         ) STRICT",
+    )
+}
+
+fn carry_out(
+    connection: &Connection,
+    version: i64,
+    sql: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection.execute_batch(sql)?;
+    connection.execute(
+        "INSERT INTO migration VALUES (?, ?, ?)",
+        params![version, checksum(sql), now.0],
+    )?;
+    connection.pragma_update(None, "user_version", version)
+}
+
+fn recorded_checksum(connection: &Connection, version: i64) -> rusqlite::Result<Vec<u8>> {
+    let sql = "SELECT coalesce(max(checksum), x'') FROM migration WHERE version = ?";
+    connection.query_row(sql, [version], |row| row.get(0))
+}
+
+fn checksum(sql: &str) -> Vec<u8> {
+    blake3::hash(sql.as_bytes()).as_bytes().to_vec()
+}

@@ -1,0 +1,399 @@
+//! Rows as values, and events as changes of rows. [`Rows`] is what the rules see of the tables
+//! inside the writer's transaction; [`apply`] is the contract's fold table in SQL.
+
+use boardcast_core::cursor::{BoardKey, Cursor, Mark};
+use boardcast_core::model::{
+    Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
+    Timestamp, Title,
+};
+use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind};
+use boardcast_core::rank::Rank;
+use boardcast_core::rules::place::{Family, Place, Sibling};
+use boardcast_core::rules::{Birth, Fault, View};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// What stands, as the rules see it.
+pub(super) struct Rows<'a>(pub(super) &'a Connection);
+
+impl View for Rows<'_> {
+    fn board(&self, id: &BoardId) -> Result<Option<Board>, Fault> {
+        let sql = "SELECT id, name, version, created_at, updated_at FROM board WHERE id = ? AND deleted_at IS NULL";
+        one(self.0, sql, [id.as_str()], board_from)
+    }
+
+    fn list(&self, id: &ListId) -> Result<Option<List>, Fault> {
+        let sql = "
+            SELECT list.id, board.id, list.name, rank, list.version, list.created_at, list.updated_at
+            FROM list JOIN board ON board.no = board_no
+            WHERE list.id = ? AND list.deleted_at IS NULL AND board.deleted_at IS NULL";
+        one(self.0, sql, [id.as_str()], list_from)
+    }
+
+    fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
+        one(self.0, TASK_BY_ID, [id.as_str()], task_from)
+    }
+
+    fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault> {
+        let sql = match kind {
+            Kind::Board => "SELECT birth FROM board WHERE id = ?",
+            Kind::List => "SELECT birth FROM list WHERE id = ?",
+            Kind::Task => "SELECT birth FROM task WHERE id = ?",
+        };
+        one(self.0, sql, [id], |row| {
+            let fingerprint: Option<[u8; 32]> = row.get(0)?;
+            Ok(Birth {
+                fingerprint: fingerprint.map(Fingerprint),
+            })
+        })
+    }
+
+    fn count_lists(&self, board_id: &BoardId) -> Result<usize, Fault> {
+        let sql = "
+            SELECT count(*) FROM list
+            WHERE board_no = (SELECT no FROM board WHERE id = ?) AND deleted_at IS NULL";
+        Ok(one(self.0, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn count_tasks(&self, board_id: &BoardId) -> Result<usize, Fault> {
+        let sql = "
+            SELECT count(*) FROM task
+            WHERE board_no = (SELECT no FROM board WHERE id = ?) AND deleted_at IS NULL";
+        Ok(one(self.0, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    fn sibling(
+        &self,
+        family: Family<'_>,
+        place: Place<'_>,
+        except: Option<&str>,
+    ) -> Result<Option<Sibling>, Fault> {
+        // Both families have the same columns; only the table and what binds a family differ.
+        let (table, parent, parent_id) = match family {
+            Family::Lists(board_id) => (
+                "list",
+                "board_no = (SELECT no FROM board WHERE id = ?1)",
+                board_id.as_str(),
+            ),
+            Family::Tasks(list_id) => ("task", "list_id = ?1", list_id.as_str()),
+        };
+        let (which, argument): (&str, &dyn rusqlite::ToSql) = match &place {
+            Place::First => ("?3 IS NULL ORDER BY rank LIMIT 1", &None::<i64>),
+            Place::Last => ("?3 IS NULL ORDER BY rank DESC LIMIT 1", &None::<i64>),
+            Place::Nth(index) => (
+                "true ORDER BY rank LIMIT 1 OFFSET ?3",
+                &i64::try_from(*index).unwrap_or(i64::MAX),
+            ),
+            Place::Below(rank) => ("rank < ?3 ORDER BY rank DESC LIMIT 1", &rank.as_str()),
+            Place::Above(rank) => ("rank > ?3 ORDER BY rank LIMIT 1", &rank.as_str()),
+            Place::Member(id) => ("id = ?3", id),
+        };
+        let sql = format!(
+            "SELECT id, rank FROM {table} WHERE {parent} AND deleted_at IS NULL AND id IS NOT ?2 AND {which}"
+        );
+        one(self.0, &sql, params![parent_id, except, argument], |row| {
+            // Both kinds of ids follow one rule.
+            Ok(Sibling {
+                id: text(row, 0, TaskId::parse)?.to_string(),
+                rank: text(row, 1, Rank::parse)?,
+            })
+        })
+    }
+}
+
+/// A living task and its board by the task's id.
+pub(super) const TASK_BY_ID: &str = "
+    SELECT board.id, task.id, list_id, title, rank, task.version, task.created_at, task.updated_at, description
+    FROM task JOIN board ON board.no = board_no
+    WHERE task.id = ? AND task.deleted_at IS NULL AND board.deleted_at IS NULL";
+
+/// At most one row, through the statement cache.
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Fault> {
+    let found = connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(params, read).optional());
+    found.map_err(|error| Fault(error.into()))
+}
+
+pub(super) fn board_from(row: &Row<'_>) -> rusqlite::Result<Board> {
+    Ok(Board {
+        id: text(row, 0, BoardId::parse)?,
+        name: text(row, 1, Name::parse)?,
+        version: row.get(2)?,
+        created_at: Timestamp(row.get(3)?),
+        updated_at: Timestamp(row.get(4)?),
+    })
+}
+
+pub(super) fn list_from(row: &Row<'_>) -> rusqlite::Result<List> {
+    Ok(List {
+        id: text(row, 0, ListId::parse)?,
+        board_id: text(row, 1, BoardId::parse)?,
+        name: text(row, 2, Name::parse)?,
+        rank: text(row, 3, Rank::parse)?,
+        version: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+        updated_at: Timestamp(row.get(6)?),
+    })
+}
+
+pub(super) fn task_from(row: &Row<'_>) -> rusqlite::Result<(BoardId, Task)> {
+    let board_id = text(row, 0, BoardId::parse)?;
+    let task = Task {
+        id: text(row, 1, TaskId::parse)?,
+        list_id: text(row, 2, ListId::parse)?,
+        title: text(row, 3, Title::parse)?,
+        rank: text(row, 4, Rank::parse)?,
+        version: row.get(5)?,
+        created_at: Timestamp(row.get(6)?),
+        updated_at: Timestamp(row.get(7)?),
+        description: text(row, 8, Description::parse)?,
+    };
+    Ok((board_id, task))
+}
+
+pub(super) fn summary_from(row: &Row<'_>) -> rusqlite::Result<TaskSummary> {
+    Ok(TaskSummary {
+        id: text(row, 0, TaskId::parse)?,
+        list_id: text(row, 1, ListId::parse)?,
+        title: text(row, 2, Title::parse)?,
+        rank: text(row, 3, Rank::parse)?,
+        version: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+        updated_at: Timestamp(row.get(6)?),
+        has_description: row.get(7)?,
+    })
+}
+
+/// A cursor from its two columns, the first of which is given.
+pub(super) fn cursor_from(row: &Row<'_>, seq_column: usize) -> rusqlite::Result<Cursor> {
+    Ok(Cursor {
+        seq: row.get(seq_column)?,
+        mark: Mark(row.get(seq_column + 1)?),
+    })
+}
+
+/// A checked text. What can't be read is a bad row: see [`is_bad_row`].
+fn text<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: fn(&str) -> Result<T, Malformed>,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// Whether an error means that one row holds what this program never wrote. That takes its board
+/// out of service, not the whole file.
+pub(super) fn is_bad_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
+    )
+}
+
+/// What the log needs to know of a board to append to it.
+pub(super) struct LogEnd {
+    pub(super) board_no: i64,
+    pub(super) key: BoardKey,
+    pub(super) head: Cursor,
+}
+
+/// The end of a board's log, deleted boards included.
+pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result<LogEnd> {
+    let mut statement = connection
+        .prepare_cached("SELECT no, mark_key, head_seq, head_mark FROM board WHERE id = ?")?;
+    statement.query_row([id.as_str()], |row| {
+        Ok(LogEnd {
+            board_no: row.get(0)?,
+            key: BoardKey(row.get(1)?),
+            head: cursor_from(row, 2)?,
+        })
+    })
+}
+
+/// Appends an event to a board's log and moves its head there.
+pub(super) fn append(
+    connection: &Connection,
+    board_no: i64,
+    cursor: Cursor,
+    event: &Event,
+    json: &[u8],
+) -> rusqlite::Result<()> {
+    let json = std::str::from_utf8(json).expect("JSON is UTF-8");
+    connection
+        .prepare_cached("INSERT INTO event (board_no, seq, mark, at, json) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![
+            board_no,
+            cursor.seq,
+            cursor.mark.0,
+            event.at.0,
+            json
+        ])?;
+    connection
+        .prepare_cached(
+            "UPDATE board SET head_seq = ?, head_mark = ?, updated_at = ? WHERE no = ?",
+        )?
+        .execute(params![cursor.seq, cursor.mark.0, event.at.0, board_no])?;
+    Ok(())
+}
+
+/// Changes the rows as an event says; `seq` is its number. The command that led to it gives what no
+/// event carries: a new board's key, and the birth of things whose id a client chose.
+pub(super) fn apply(
+    connection: &Connection,
+    event: &Event,
+    seq: u64,
+    command: &Command,
+) -> rusqlite::Result<()> {
+    let at = event.at.0;
+    match &event.change {
+        // Inserted before the event got its number: see `insert_board`.
+        Change::BoardCreated { .. } => Ok(()),
+        Change::BoardUpdated { board } => {
+            let sql = "UPDATE board SET name = ?, version = ? WHERE id = ?";
+            changed_one(
+                connection,
+                sql,
+                params![board.name.as_str(), board.version, board.id.as_str()],
+            )
+        }
+        Change::BoardDeleted => changed_one(
+            connection,
+            "UPDATE board SET deleted_at = ? WHERE id = ?",
+            params![at, event.board_id.as_str()],
+        ),
+        Change::ListCreated { list }
+        | Change::ListUpdated { list }
+        | Change::ListMoved { list } => put_list(connection, list, command),
+        Change::ListDeleted { list_id } => {
+            let tasks = "UPDATE task SET deleted_at = ?, deleted_seq = ? WHERE list_id = ? AND deleted_at IS NULL";
+            connection
+                .prepare_cached(tasks)?
+                .execute(params![at, seq, list_id.as_str()])?;
+            let list = "UPDATE list SET deleted_at = ?, deleted_seq = ? WHERE id = ?";
+            changed_one(connection, list, params![at, seq, list_id.as_str()])
+        }
+        Change::TaskCreated { task }
+        | Change::TaskUpdated { task }
+        | Change::TaskMoved { task } => put_task(connection, &event.board_id, task, command),
+        Change::TaskDeleted { task_id } => {
+            let sql = "UPDATE task SET deleted_at = ?, deleted_seq = ? WHERE id = ?";
+            changed_one(connection, sql, params![at, seq, task_id.as_str()])
+        }
+    }
+}
+
+fn changed_one(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<()> {
+    let changed = connection.prepare_cached(sql)?.execute(params)?;
+    assert_eq!(
+        changed, 1,
+        "an event changes exactly the thing that it is about"
+    );
+    Ok(())
+}
+
+/// Makes a new board's row, at the start of its log.
+pub(super) fn insert_board(
+    connection: &Connection,
+    board: &Board,
+    command: &Command,
+) -> rusqlite::Result<()> {
+    let Command::CreateBoard { key, birth, .. } = command else {
+        unreachable!("only CreateBoard makes a board");
+    };
+    let sql = "
+        INSERT INTO board (id, name, version, created_at, updated_at, mark_key, birth,
+                           head_seq, head_mark, floor_seq, floor_mark)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?8, ?9)";
+    let start = Cursor::START;
+    changed_one(
+        connection,
+        sql,
+        params![
+            board.id.as_str(),
+            board.name.as_str(),
+            board.version,
+            board.created_at.0,
+            board.updated_at.0,
+            key.0,
+            birth.map(|birth| birth.0),
+            start.seq,
+            start.mark.0,
+        ],
+    )
+}
+
+fn put_list(connection: &Connection, list: &List, command: &Command) -> rusqlite::Result<()> {
+    let birth = match command {
+        Command::CreateList { list_id, birth, .. } if *list_id == list.id => *birth,
+        _ => None,
+    };
+    let sql = "
+        INSERT INTO list (id, board_no, name, rank, version, created_at, updated_at, birth)
+        VALUES (?1, (SELECT no FROM board WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT (id) DO UPDATE SET
+            name = excluded.name, rank = excluded.rank, version = excluded.version,
+            updated_at = excluded.updated_at, deleted_at = NULL, deleted_seq = NULL";
+    changed_one(
+        connection,
+        sql,
+        params![
+            list.id.as_str(),
+            list.board_id.as_str(),
+            list.name.as_str(),
+            list.rank.as_str(),
+            list.version,
+            list.created_at.0,
+            list.updated_at.0,
+            birth.map(|birth| birth.0),
+        ],
+    )
+}
+
+fn put_task(
+    connection: &Connection,
+    board_id: &BoardId,
+    task: &Task,
+    command: &Command,
+) -> rusqlite::Result<()> {
+    let birth = match command {
+        Command::CreateTask { task_id, birth, .. } if *task_id == task.id => *birth,
+        _ => None,
+    };
+    let sql = "
+        INSERT INTO task (id, board_no, list_id, title, rank, version, created_at, updated_at, birth, description)
+        VALUES (?1, (SELECT no FROM board WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        ON CONFLICT (id) DO UPDATE SET
+            board_no = excluded.board_no, list_id = excluded.list_id, title = excluded.title,
+            rank = excluded.rank, version = excluded.version, updated_at = excluded.updated_at,
+            description = excluded.description, deleted_at = NULL, deleted_seq = NULL";
+    changed_one(
+        connection,
+        sql,
+        params![
+            task.id.as_str(),
+            board_id.as_str(),
+            task.list_id.as_str(),
+            task.title.as_str(),
+            task.rank.as_str(),
+            task.version,
+            task.created_at.0,
+            task.updated_at.0,
+            birth.map(|birth| birth.0),
+            task.description.as_str(),
+        ],
+    )
+}

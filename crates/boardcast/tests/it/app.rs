@@ -1,0 +1,186 @@
+//! A server inside the test, on a free port, with a data file of its own. When it stops it checks
+//! that nothing of any client is left behind.
+
+use boardcast::config::ServeArgs;
+use boardcast::outside::Outside;
+use boardcast::serve::{Machine, Server};
+use boardcast_core::model::Timestamp;
+use boardcast_sim::client::{Answer, Client};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a test waits for something that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server with the demo board.
+pub(crate) struct TestApp {
+    server: Option<Server>,
+    args: ServeArgs,
+    clock: Arc<TestClock>,
+    folder: TempDir,
+}
+
+/// The machine's clock, moved by as much as a test wants.
+#[derive(Default)]
+pub(crate) struct TestClock {
+    offset_ms: AtomicI64,
+}
+
+impl TestClock {
+    /// Jumps, forwards or back.
+    pub(crate) fn jump(&self, by: TimeSpan) {
+        self.offset_ms.fetch_add(by.0, Ordering::Relaxed);
+    }
+}
+
+/// A span of milliseconds that may be negative.
+#[derive(Clone, Copy)]
+pub(crate) struct TimeSpan(i64);
+
+impl TimeSpan {
+    /// So many days.
+    pub(crate) fn days(days: i64) -> Self {
+        Self(days * 86_400_000)
+    }
+
+    /// So many hours.
+    pub(crate) fn hours(hours: i64) -> Self {
+        Self(hours * 3_600_000)
+    }
+}
+
+impl Outside for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(Machine.now().0 + self.offset_ms.load(Ordering::Relaxed))
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        Machine.fill(bytes);
+    }
+}
+
+impl TestApp {
+    /// A server on a new data file.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server with other flags.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServeArgs)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut args = ServeArgs {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: folder.path().join("test.db"),
+            ..ServeArgs::default()
+        };
+        change(&mut args);
+        let mut app = Self {
+            server: None,
+            args,
+            clock: Arc::default(),
+            folder,
+        };
+        app.resume().await;
+        app
+    }
+
+    /// Starts the stopped server again on the same file and, after the first time, the same port.
+    pub(crate) async fn resume(&mut self) {
+        let outside = Arc::clone(&self.clock) as Arc<dyn Outside>;
+        let server = Server::start(&self.args, outside)
+            .await
+            .expect("the server starts");
+        self.args.listen = server.address();
+        self.server = Some(server);
+    }
+
+    /// Stops the server in order and checks that no watcher is left. The file stays.
+    pub(crate) async fn pause(&mut self) {
+        let server = self.server.take().expect("it runs");
+        let engine = Arc::clone(server.engine());
+        server.drain().await;
+        assert_eq!(
+            (
+                engine.hub().seats(),
+                engine.hub().boards(),
+                engine.hub().bytes()
+            ),
+            (0, 0, 0),
+            "a watcher is left"
+        );
+    }
+
+    /// Ends the test: see [`TestApp::pause`].
+    pub(crate) async fn stop(mut self) {
+        self.pause().await;
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.args.listen
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    pub(crate) fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("it runs")
+    }
+
+    /// The data file.
+    pub(crate) fn data(&self) -> &Path {
+        &self.args.data
+    }
+
+    /// A path in the test's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.client().get(path).await.expect("an answer")
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.client().post(path, body).await.expect("an answer")
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.client().patch(path, body).await.expect("an answer")
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.client().delete(path).await.expect("an answer")
+    }
+
+    /// A new task at the end of a list of the demo board.
+    pub(crate) async fn add_task(&self, list_id: &str, title: &str) -> Value {
+        self.post("/tasks", &json!({ "listId": list_id, "title": title }))
+            .await
+            .expect(201)
+            .json()
+    }
+
+    /// The snapshot of a board.
+    pub(crate) async fn board(&self, id: &str) -> Value {
+        self.get(&format!("/boards/{id}")).await.expect(200).json()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        assert!(
+            self.server.is_none() || std::thread::panicking(),
+            "a test ends with stop()"
+        );
+    }
+}
