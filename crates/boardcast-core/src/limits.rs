@@ -43,10 +43,9 @@ pub const LINGER_SECONDS_MAX: u64 = 2;
 /// Commands that may wait for the writer. At thousands a second it is far less than a second's
 /// work; more waiting would only answer later.
 pub const SUBMISSIONS_WAITING_MAX: usize = 1_024;
-/// Commands in one transaction: past a few hundred the cost per command no longer falls.
+/// Commands in one transaction: past a few hundred the cost per command no longer falls, and with the
+/// largest descriptions it is some 8 MB of events.
 pub const BATCH_COMMANDS_MAX: usize = 256;
-/// Bytes of events in one transaction, after which no further command joins it.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Reading connections. Readers are short; more of them only contend on two cores.
 pub const READERS_MAX: usize = 4;
 /// Rows in one read of the log: no read transaction outlives one such read.

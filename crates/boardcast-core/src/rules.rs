@@ -1,7 +1,7 @@
 //! All business rules, as two pure functions: [`decide`] turns a request into events or a refusal,
 //! given a [`View`] of what stands; [`apply`] folds an event onto a snapshot by the contract's table.
 //! A refusal changes nothing, a decision names every change. Where things stand among their
-//! siblings is worked out in [`place`].
+//! siblings is worked out in [`mod@place`].
 
 mod fold;
 pub mod place;
@@ -78,28 +78,12 @@ impl From<Fault> for Stopped {
 /// nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
+    /// The board that it is about.
+    pub board_id: BoardId,
     /// What goes into the logs, in this order.
     pub events: Vec<Event>,
     /// What the caller is told.
     pub outcome: Outcome,
-}
-
-/// The board that a command is about, if that exists: what the caller's access is checked against
-/// before anything else is looked at.
-pub fn board_of(view: &impl View, command: &Command) -> Result<Option<BoardId>, Fault> {
-    Ok(match command {
-        Command::CreateBoard { board_id, .. }
-        | Command::EditBoard { board_id, .. }
-        | Command::DeleteBoard { board_id }
-        | Command::CreateList { board_id, .. } => Some(board_id.clone()),
-        Command::EditList { list_id, .. }
-        | Command::MoveList { list_id, .. }
-        | Command::DeleteList { list_id }
-        | Command::CreateTask { list_id, .. } => view.list(list_id)?.map(|list| list.board_id),
-        Command::EditTask { task_id, .. }
-        | Command::MoveTask { task_id, .. }
-        | Command::DeleteTask { task_id } => view.task(task_id)?.map(|(board_id, _)| board_id),
-    })
 }
 
 /// Decides a request at a moment. Order of the checks: existence, access, `If-Match`, then the rules
@@ -167,7 +151,11 @@ impl<V: View> Decider<'_, V> {
                 .view
                 .board(id)?
                 .filter(|board| self.request.access.reaches(&board.id));
-            return same_create(taken, birth, board.map(Outcome::Board));
+            return same_create(
+                taken,
+                birth,
+                board.map(|board| (id.clone(), Outcome::Board(board))),
+            );
         }
         let board = Board {
             id: id.clone(),
@@ -188,7 +176,7 @@ impl<V: View> Decider<'_, V> {
     fn edit_board(&self, id: &BoardId, name: Option<&Name>) -> Result<Decision, Stopped> {
         let mut board = self.standing_board(id)?;
         let Some(name) = name.filter(|name| **name != board.name) else {
-            return Ok(unchanged(Outcome::Board(board)));
+            return Ok(unchanged(id, Outcome::Board(board)));
         };
         board.name = name.clone();
         self.touch(&mut board.version, &mut board.updated_at);
@@ -220,7 +208,11 @@ impl<V: View> Decider<'_, V> {
                 .view
                 .list(id)?
                 .filter(|list| self.request.access.reaches(&list.board_id));
-            return same_create(taken, birth, list.map(Outcome::List));
+            return same_create(
+                taken,
+                birth,
+                list.map(|list| (list.board_id.clone(), Outcome::List(list))),
+            );
         }
         let board = self
             .view
@@ -255,7 +247,7 @@ impl<V: View> Decider<'_, V> {
     fn edit_list(&self, id: &ListId, name: Option<&Name>) -> Result<Decision, Stopped> {
         let mut list = self.standing_list(id)?;
         let Some(name) = name.filter(|name| **name != list.name) else {
-            return Ok(unchanged(Outcome::List(list)));
+            return Ok(unchanged(&list.board_id.clone(), Outcome::List(list)));
         };
         list.name = name.clone();
         self.touch(&mut list.version, &mut list.updated_at);
@@ -274,7 +266,7 @@ impl<V: View> Decider<'_, V> {
         };
         let Some(placement) = place(self.view, Family::Lists(&list.board_id), slot, Some(&moved))?
         else {
-            return Ok(unchanged(Outcome::List(list)));
+            return Ok(unchanged(&list.board_id.clone(), Outcome::List(list)));
         };
         let mut changes = self.respaced_lists(&placement)?;
         list.rank = placement.rank;
@@ -307,7 +299,11 @@ impl<V: View> Decider<'_, V> {
                 .view
                 .task(id)?
                 .filter(|(board_id, _)| self.request.access.reaches(board_id));
-            return same_create(taken, birth, task.map(|(_, task)| Outcome::Task(task)));
+            return same_create(
+                taken,
+                birth,
+                task.map(|(board_id, task)| (board_id, Outcome::Task(task))),
+            );
         }
         let board_id = self.referenced_list(list_id)?.board_id;
         if self.view.count_tasks(&board_id)? >= TASKS_PER_BOARD_MAX {
@@ -341,7 +337,7 @@ impl<V: View> Decider<'_, V> {
         edited.title = title.unwrap_or(&task.title).clone();
         edited.description = description.unwrap_or(&task.description).clone();
         if edited == task {
-            return Ok(unchanged(Outcome::Task(task)));
+            return Ok(unchanged(&board_id, Outcome::Task(task)));
         }
         self.touch(&mut edited.version, &mut edited.updated_at);
         Ok(self.decision(
@@ -370,7 +366,7 @@ impl<V: View> Decider<'_, V> {
         };
         let stands_there = (target == task.list_id).then_some(&moved);
         let Some(placement) = place(self.view, Family::Tasks(&target), slot, stands_there)? else {
-            return Ok(unchanged(Outcome::Task(task)));
+            return Ok(unchanged(&board_id, Outcome::Task(task)));
         };
         let mut changes = self.respaced_tasks(&placement)?;
         task.list_id = target;
@@ -489,6 +485,7 @@ impl<V: View> Decider<'_, V> {
             at: self.now,
         };
         Decision {
+            board_id: board_id.clone(),
             events: changes.into_iter().map(event).collect(),
             outcome,
         }
@@ -500,16 +497,19 @@ impl<V: View> Decider<'_, V> {
 fn same_create(
     taken: Birth,
     birth: Option<Fingerprint>,
-    living: Option<Outcome>,
+    living: Option<(BoardId, Outcome)>,
 ) -> Result<Decision, Stopped> {
     match living {
-        Some(outcome) if birth.is_some() && taken.fingerprint == birth => Ok(unchanged(outcome)),
+        Some((board_id, outcome)) if birth.is_some() && taken.fingerprint == birth => {
+            Ok(unchanged(&board_id, outcome))
+        }
         _ => Err(Refusal::IdTaken.into()),
     }
 }
 
-fn unchanged(outcome: Outcome) -> Decision {
+fn unchanged(board_id: &BoardId, outcome: Outcome) -> Decision {
     Decision {
+        board_id: board_id.clone(),
         events: Vec::new(),
         outcome,
     }

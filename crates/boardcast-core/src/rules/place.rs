@@ -229,8 +229,9 @@ impl Run {
 /// A few siblings do where there is much room around them, which is so in nearly every list. Where
 /// that has been used up, the run reaches past the crowd at once: some 370 inserts into one gap fill
 /// a rank, so 512 siblings take in all that came since the last time, and little of the room outside
-/// is spent. Runs between the two would leave the crowd standing: a list was then re-spaced as
-/// a whole after 5,000 inserts into one gap instead of 30,000 (counted in `tests/rules/ranks.rs`).
+/// is spent. Runs between the two would leave the crowd standing: the worst pattern of inserts into one
+/// gap would have a whole list re-spaced after 5,000 of them, not after 30,000 as it is (counted in
+/// `tests/rules/ranks.rs`).
 fn runs() -> impl Iterator<Item = (usize, usize)> {
     let few = (8, 20);
     let many = (0..8).map(|doublings| (512 << doublings, 40 - doublings));

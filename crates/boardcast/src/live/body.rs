@@ -53,7 +53,7 @@ impl Stream {
     /// The next bytes; none at the end.
     async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
         loop {
-            if *self.drain_rx.borrow() {
+            if self.watcher.is_between_blocks() && *self.drain_rx.borrow() {
                 return self.send_away();
             }
             match self.seat.look(|tail| self.watcher.step(tail)) {

@@ -151,6 +151,8 @@ pub struct Tail {
     bytes: usize,
     all_bytes: Arc<AtomicUsize>,
     head: Option<Cursor>,
+    /// Whether the head is the board's deletion.
+    has_ended: bool,
 }
 
 /// What a tail has after a place.
@@ -178,6 +180,7 @@ impl Tail {
             bytes: 0,
             all_bytes,
             head: None,
+            has_ended: false,
         }
     }
 
@@ -187,9 +190,13 @@ impl Tail {
         self.head
     }
 
-    /// Whether a cursor is a place in this board's history, as far as the tail can tell.
+    /// Whether a cursor is a place in this board's history, as far as the tail can tell. Of a board
+    /// that was deleted it tells nothing: no stream begins there.
     #[must_use]
     pub fn judge(&self, cursor: Cursor) -> Option<bool> {
+        if self.has_ended {
+            return None;
+        }
         if self.head == Some(cursor) {
             return Some(true);
         }
@@ -237,6 +244,7 @@ impl Tail {
             );
         }
         self.head = Some(segment.last());
+        self.has_ended = segment.ends_stream();
         self.bytes += segment.len();
         let all_bytes = self.all_bytes.fetch_add(segment.len(), Ordering::Relaxed) + segment.len();
         self.segments.push_back(segment);
@@ -333,6 +341,15 @@ mod tests {
         assert_eq!(tail.judge(foreign(7)), Some(false));
         assert_eq!(tail.judge(place(4)), None);
         assert_eq!(tail.judge(place(8)), None);
+    }
+
+    #[test]
+    fn a_tail_lets_no_stream_begin_on_a_deleted_board() {
+        let mut tail = tail_of(5..=7);
+        let mut deletion = SegmentBuilder::new(board());
+        deletion.push(place(8), br#"{"type":"board_deleted"}"#);
+        tail.push(deletion.build().unwrap());
+        assert_eq!((tail.judge(place(8)), tail.judge(place(6))), (None, None));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use boardcast_core::model::BoardId;
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The durable log, as watchers read it.
 pub trait Log: Send + Sync + 'static {
@@ -73,6 +73,8 @@ pub struct Snapshot {
     cursor: Cursor,
     frame: Bytes,
     json_len: usize,
+    /// Set by the first reader that holds it; gives its bytes back when the last one lets go.
+    counted: OnceLock<pins::CountedBytes>,
 }
 
 impl Snapshot {
@@ -83,6 +85,7 @@ impl Snapshot {
             cursor,
             frame: frame::snapshot(board_json, cursor),
             json_len: board_json.len(),
+            counted: OnceLock::new(),
         }
     }
 

@@ -4,7 +4,8 @@
 use super::Snapshot;
 use boardcast_core::limits::SNAPSHOTS_BYTES_MAX;
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::watch;
 
@@ -31,17 +32,49 @@ impl Hangup {
     }
 }
 
-/// All readers that hold a snapshot, oldest first.
+/// All readers that hold a snapshot.
 #[derive(Debug)]
 pub struct Pins {
     bytes_max: usize,
-    pins: Mutex<Vec<Pin>>,
+    /// Bytes of all snapshots that somebody holds, each counted once.
+    bytes: Arc<AtomicUsize>,
+    readers: Mutex<Readers>,
+}
+
+/// Oldest first. Those that have finished are swept out when they are half of all.
+#[derive(Debug, Default)]
+struct Readers {
+    pins: VecDeque<Pin>,
+    sweep_at: usize,
 }
 
 #[derive(Debug)]
 struct Pin {
     held: Weak<Held>,
     hangup: Hangup,
+}
+
+/// A snapshot's share in [`Pins::bytes`].
+#[derive(Debug)]
+pub(super) struct CountedBytes {
+    all: Arc<AtomicUsize>,
+    own: usize,
+}
+
+impl CountedBytes {
+    fn add(all: &Arc<AtomicUsize>, own: usize) -> Self {
+        all.fetch_add(own, Ordering::Relaxed);
+        Self {
+            all: Arc::clone(all),
+            own,
+        }
+    }
+}
+
+impl Drop for CountedBytes {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+    }
 }
 
 /// One reader's hold of a snapshot.
@@ -78,33 +111,58 @@ impl Pins {
     fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
-            pins: Mutex::default(),
+            bytes: Arc::default(),
+            readers: Mutex::default(),
         }
     }
 
     /// A reader's bytes of a snapshot: as long as they live they count, and `hangup` may be used.
     pub fn hold(&self, snapshot: &Arc<Snapshot>, part: Part, hangup: &Hangup) -> Bytes {
+        snapshot
+            .counted
+            .get_or_init(|| CountedBytes::add(&self.bytes, snapshot.frame().len()));
         let held = Arc::new(Held(Arc::clone(snapshot)));
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
-        pins.push(Pin {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.add(Pin {
             held: Arc::downgrade(&held),
             hangup: hangup.clone(),
         });
-        pins.retain(|pin| pin.held.strong_count() > 0);
-        while pins.len() > 1 && pinned_bytes(&pins) > self.bytes_max {
-            tracing::warn!("slow readers hold too many snapshots: the oldest one is closed");
-            pins.remove(0).hangup.hang_up();
+        if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
+            readers.close_oldest(snapshot);
         }
         Bytes::from_owner(HeldBytes(held, part))
     }
 }
 
-fn pinned_bytes(pins: &[Pin]) -> usize {
-    let mut seen = BTreeSet::new();
-    let held = pins.iter().filter_map(|pin| pin.held.upgrade());
-    held.filter(|held| seen.insert(Arc::as_ptr(&held.0) as usize))
-        .map(|held| held.0.frame().len())
-        .sum()
+impl Readers {
+    fn add(&mut self, pin: Pin) {
+        if self.pins.len() >= self.sweep_at {
+            self.pins.retain(|pin| pin.held.strong_count() > 0);
+            self.sweep_at = 2 * self.pins.len() + 64;
+        }
+        self.pins.push_back(pin);
+    }
+
+    /// Closes everyone who holds the oldest snapshot, unless that is the one just taken: so each new
+    /// one past the bound frees an old one.
+    fn close_oldest(&mut self, newest: &Arc<Snapshot>) {
+        self.pins.retain(|pin| pin.held.strong_count() > 0);
+        let oldest = self.pins.front().and_then(|pin| pin.held.upgrade());
+        let Some(oldest) = oldest.filter(|oldest| !Arc::ptr_eq(&oldest.0, newest)) else {
+            return;
+        };
+        tracing::warn!("slow readers hold too many snapshots: the oldest ones are closed");
+        self.pins.retain(|pin| {
+            let is_oldest = pin
+                .held
+                .upgrade()
+                .is_some_and(|held| Arc::ptr_eq(&held.0, &oldest.0));
+            if is_oldest {
+                pin.hangup.hang_up();
+            }
+            !is_oldest
+        });
+    }
 }
 
 #[cfg(test)]

@@ -148,15 +148,22 @@ impl Watcher {
         }
     }
 
-    /// Ends the stream, telling the client when to come back. In the middle of a block there is no
-    /// orderly end: nothing is said.
+    /// Whether what was handed over so far ends with a whole block. Only there a stream may end in
+    /// order: a client could take half a block for a whole one.
+    #[must_use]
+    pub fn is_between_blocks(&self) -> bool {
+        !matches!(self.phase, Phase::Refilling { .. })
+    }
+
+    /// Ends the stream, telling the client when to come back.
     pub fn send_away(&mut self, retry_ms: u32) -> Option<Bytes> {
-        let is_between_blocks = matches!(
-            self.phase,
-            Phase::Greeting(_) | Phase::Following(_) | Phase::Lost
+        assert!(
+            self.is_between_blocks(),
+            "a stream doesn't end in order in the middle of a block"
         );
+        let is_over = matches!(self.phase, Phase::Over);
         self.phase = Phase::Over;
-        is_between_blocks.then(|| frame::retry(retry_ms))
+        (!is_over).then(|| frame::retry(retry_ms))
     }
 
     fn greet(&mut self, start: Start) -> Step {

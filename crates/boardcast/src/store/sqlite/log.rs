@@ -279,11 +279,21 @@ fn mark_at(connection: &Connection, board_no: i64, seq: u64) -> rusqlite::Result
 
 /// The events after a place, deleted boards included: their last event is still owed.
 fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::Result<Page> {
-    let sql = "
+    let board = "SELECT no, head_seq FROM board WHERE id = ?";
+    let found = connection
+        .prepare_cached(board)?
+        .query_row([id.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?))
+        })
+        .optional()?;
+    let Some((board_no, head_seq)) = found else {
+        return Ok(Page::Empty);
+    };
+    let events = "
         SELECT seq, mark, json FROM event
-        WHERE board_no = (SELECT no FROM board WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut found = statement.query(params![id.as_str(), place.seq, LOG_READ_ROWS_MAX])?;
+        WHERE board_no = ? AND seq > ? ORDER BY seq LIMIT ?";
+    let mut statement = connection.prepare_cached(events)?;
+    let mut found = statement.query(params![board_no, place.seq, LOG_READ_ROWS_MAX])?;
     let mut segment = SegmentBuilder::new(id.clone());
     while let Some(row) = found.next()? {
         let cursor = rows::cursor_from(row, 0)?;
@@ -295,7 +305,12 @@ fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::
             break;
         }
     }
-    Ok(segment.build().map_or(Page::Empty, Page::Events))
+    let nothing = if place.seq < head_seq {
+        Page::Gap
+    } else {
+        Page::Empty
+    };
+    Ok(segment.build().map_or(nothing, Page::Events))
 }
 
 fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Snapshot>> {

@@ -330,38 +330,26 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Access first, then the idempotency key, then what the rules say.
+    /// The idempotency key first, then what the rules say; both look at the caller's access.
     fn carry_out(&mut self, request: &Request) -> rusqlite::Result<Answer> {
-        let view = rows::Rows(self.connection);
-        let board_id = match rules::board_of(&view, &request.command) {
-            Ok(board_id) => board_id.filter(|id| request.access.reaches(id)),
-            Err(fault) => return unreadable(fault),
-        };
         if let Some(key) = &request.idempotency
             && let Some(answer) = self.kept_answer(request, key)?
         {
             return Ok(answer);
         }
-        match rules::decide(&view, request, self.now) {
-            Ok(decision) => self.accept(request, board_id, decision).map(Ok),
+        match rules::decide(&rows::Rows(self.connection), request, self.now) {
+            Ok(decision) => self.accept(request, decision).map(Ok),
             Err(Stopped::Refused(refusal)) => Ok(Err(Failure::Refused(refusal))),
             Err(Stopped::Fault(fault)) => unreadable(fault),
         }
     }
 
-    fn accept(
-        &mut self,
-        request: &Request,
-        board_id: Option<BoardId>,
-        decision: Decision,
-    ) -> rusqlite::Result<Outcome> {
+    fn accept(&mut self, request: &Request, decision: Decision) -> rusqlite::Result<Outcome> {
         for event in &decision.events {
             self.append(event, &request.command)?;
         }
         if let Some(key) = &request.idempotency {
-            let board_id =
-                board_id.expect("an accepted command is about a board that the caller reaches");
-            self.keep_answer(request, key, &board_id, &decision.outcome)?;
+            self.keep_answer(request, key, &decision)?;
         }
         Ok(decision.outcome)
     }
@@ -424,17 +412,16 @@ impl Batch<'_> {
         &self,
         request: &Request,
         key: &IdempotencyKey,
-        board_id: &BoardId,
-        outcome: &Outcome,
+        decision: &Decision,
     ) -> rusqlite::Result<()> {
-        let outcome = String::from_utf8(frame::json(outcome)).expect("JSON is UTF-8");
+        let outcome = String::from_utf8(frame::json(&decision.outcome)).expect("JSON is UTF-8");
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params![
                 request.access.caller(),
                 key.key,
                 key.fingerprint.0,
-                board_id.as_str(),
+                decision.board_id.as_str(),
                 outcome,
                 self.now.0
             ])?;
