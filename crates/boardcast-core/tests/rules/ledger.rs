@@ -1,0 +1,309 @@
+//! What a store keeps, in memory: whole rows, the births of ids, and each board's log. It changes rows
+//! by putting the event's thing in their place, knows nothing of the fold that it is compared with,
+//! and asserts after every event what must hold of any store: ranks unique among siblings, versions
+//! up by one, times as the contract says.
+
+use boardcast_core::cursor::{BoardKey, Cursor};
+use boardcast_core::frame::json;
+use boardcast_core::model::{
+    Board, BoardId, List, ListId, ListWithTasks, Snapshot, Task, TaskId, TaskSummary, Timestamp,
+};
+use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind, Refusal, Request};
+use boardcast_core::rank::Rank;
+use boardcast_core::rules::place::{Family, Place, Sibling};
+use boardcast_core::rules::{Birth, Decision, Fault, Stopped, View, decide};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that stands, and everything that happened.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ledger {
+    pub(crate) boards: BTreeMap<BoardId, Board>,
+    pub(crate) lists: BTreeMap<ListId, List>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Of every id ever used, by kind and id: deleted ones stay.
+    births: BTreeMap<(String, String), Birth>,
+    /// Of every board ever made.
+    logs: BTreeMap<BoardId, Log>,
+}
+
+/// One board's history.
+#[derive(Clone, Debug, PartialEq)]
+struct Log {
+    key: BoardKey,
+    head: Cursor,
+    events: Vec<(Cursor, Event)>,
+}
+
+impl View for Ledger {
+    fn board(&self, id: &BoardId) -> Result<Option<Board>, Fault> {
+        Ok(self.boards.get(id).cloned())
+    }
+
+    fn list(&self, id: &ListId) -> Result<Option<List>, Fault> {
+        Ok(self.lists.get(id).cloned())
+    }
+
+    fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
+        let found = self.tasks.get(id).cloned();
+        Ok(found.map(|task| (self.lists[&task.list_id].board_id.clone(), task)))
+    }
+
+    fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault> {
+        Ok(self.births.get(&(kind.to_string(), id.to_owned())).copied())
+    }
+
+    fn count_lists(&self, board_id: &BoardId) -> Result<usize, Fault> {
+        Ok(self.lists_of(board_id).count())
+    }
+
+    fn count_tasks(&self, board_id: &BoardId) -> Result<usize, Fault> {
+        let is_here = |task: &&Task| self.lists[&task.list_id].board_id == *board_id;
+        Ok(self.tasks.values().filter(is_here).count())
+    }
+
+    fn sibling(
+        &self,
+        family: Family<'_>,
+        place: Place<'_>,
+        except: Option<&str>,
+    ) -> Result<Option<Sibling>, Fault> {
+        let mut siblings = self.siblings(family);
+        siblings.retain(|sibling| Some(sibling.id.as_str()) != except);
+        let mut siblings = siblings.into_iter();
+        Ok(match place {
+            Place::First => siblings.next(),
+            Place::Last => siblings.next_back(),
+            Place::Nth(index) => siblings.nth(usize::try_from(index).unwrap_or(usize::MAX)),
+            Place::Below(rank) => siblings.rfind(|sibling| sibling.rank < *rank),
+            Place::Above(rank) => siblings.find(|sibling| sibling.rank > *rank),
+            Place::Member(id) => siblings.find(|sibling| sibling.id == id),
+        })
+    }
+}
+
+impl Ledger {
+    /// Decides a request and, if it is accepted, lets it happen.
+    pub(crate) fn commit(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Decision, Refusal> {
+        let decision = self.decide(request, now)?;
+        if !decision.events.is_empty() {
+            self.bear(&request.command);
+        }
+        for event in &decision.events {
+            self.record(event);
+        }
+        Ok(decision)
+    }
+
+    /// Decides a request; nothing happens yet.
+    pub(crate) fn decide(&self, request: &Request, now: Timestamp) -> Result<Decision, Refusal> {
+        decide(self, request, now).map_err(|stopped| match stopped {
+            Stopped::Refused(refusal) => refusal,
+            Stopped::Fault(fault) => unreachable!("a ledger can always be read: {fault}"),
+        })
+    }
+
+    /// Takes the id of what a command makes, and opens the log of a board.
+    pub(crate) fn bear(&mut self, command: &Command) {
+        match command {
+            Command::CreateBoard {
+                board_id,
+                key,
+                birth,
+                ..
+            } => {
+                self.take_id(Kind::Board, board_id, *birth);
+                let log = Log {
+                    key: key.clone(),
+                    head: Cursor::START,
+                    events: Vec::new(),
+                };
+                self.logs.insert(board_id.clone(), log);
+            }
+            Command::CreateList { list_id, birth, .. } => {
+                self.take_id(Kind::List, list_id, *birth);
+            }
+            Command::CreateTask { task_id, birth, .. } => {
+                self.take_id(Kind::Task, task_id, *birth);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_id(&mut self, kind: Kind, id: &impl AsRef<str>, fingerprint: Option<Fingerprint>) {
+        let id = (kind.to_string(), id.as_ref().to_owned());
+        let taken = self.births.insert(id, Birth { fingerprint });
+        assert_eq!(taken, None, "an id is taken once");
+    }
+
+    /// Appends an event to its board's log and changes the rows.
+    pub(crate) fn record(&mut self, event: &Event) {
+        assert_eq!(event.by, None);
+        self.change_rows(event);
+        if let Some(board) = self.boards.get_mut(&event.board_id) {
+            board.updated_at = event.at;
+        }
+        let log = self.logs.get_mut(&event.board_id).expect("a board's log");
+        let seq = log.head.seq + 1;
+        let mark = log.head.mark.next(&log.key, seq, &json(event));
+        log.head = Cursor { seq, mark };
+        log.events.push((log.head, event.clone()));
+        self.assert_ranks();
+    }
+
+    fn change_rows(&mut self, event: &Event) {
+        let Event {
+            change,
+            board_id,
+            at,
+            ..
+        } = event;
+        match change {
+            Change::BoardCreated { board } | Change::BoardUpdated { board } => {
+                assert_eq!(board.id, *board_id);
+                let old = self.boards.insert(board_id.clone(), board.clone());
+                let old = old.map(|old| (old.version, old.created_at));
+                assert_succession(
+                    old,
+                    (board.version, board.created_at),
+                    board.updated_at,
+                    *at,
+                );
+            }
+            Change::BoardDeleted => {
+                self.lists.retain(|_, list| list.board_id != *board_id);
+                self.boards.remove(board_id).expect("a living board");
+            }
+            Change::ListCreated { list }
+            | Change::ListUpdated { list }
+            | Change::ListMoved { list } => {
+                assert_eq!(list.board_id, *board_id);
+                let old = self.lists.insert(list.id.clone(), list.clone());
+                let old = old.map(|old| (old.version, old.created_at));
+                assert_succession(old, (list.version, list.created_at), list.updated_at, *at);
+            }
+            Change::ListDeleted { list_id } => {
+                let list = self.lists.remove(list_id).expect("a living list");
+                assert_eq!(list.board_id, *board_id);
+            }
+            Change::TaskCreated { task }
+            | Change::TaskUpdated { task }
+            | Change::TaskMoved { task } => {
+                assert_eq!(self.lists[&task.list_id].board_id, *board_id);
+                let old = self.tasks.insert(task.id.clone(), task.clone());
+                let old = old.map(|old| (old.version, old.created_at));
+                assert_succession(old, (task.version, task.created_at), task.updated_at, *at);
+            }
+            Change::TaskDeleted { task_id } => {
+                let task = self.tasks.remove(task_id).expect("a living task");
+                assert_eq!(self.lists[&task.list_id].board_id, *board_id);
+            }
+        }
+        // What stood in a list goes with it.
+        let lists = &self.lists;
+        self.tasks
+            .retain(|_, task| lists.contains_key(&task.list_id));
+    }
+
+    /// Puts a row there as if it always had been.
+    pub(crate) fn place_list(&mut self, list: List) {
+        self.take_id(Kind::List, &list.id, None);
+        self.lists.insert(list.id.clone(), list);
+    }
+
+    /// Puts a row there as if it always had been.
+    pub(crate) fn place_task(&mut self, task: Task) {
+        self.take_id(Kind::Task, &task.id, None);
+        self.tasks.insert(task.id.clone(), task);
+    }
+
+    /// The board as a reader gets it.
+    pub(crate) fn snapshot(&self, id: &BoardId) -> Option<Snapshot> {
+        let board = self.boards.get(id)?.clone();
+        let mut lists: Vec<_> = self.lists_of(id).cloned().collect();
+        lists.sort_by(|a, b| (&a.rank, &a.id).cmp(&(&b.rank, &b.id)));
+        let with_tasks = |list: List| {
+            let mut tasks: Vec<_> = self.tasks_of(&list.id).map(TaskSummary::from).collect();
+            tasks.sort_by(|a, b| (&a.rank, &a.id).cmp(&(&b.rank, &b.id)));
+            ListWithTasks { list, tasks }
+        };
+        Some(Snapshot {
+            board,
+            lists: lists.into_iter().map(with_tasks).collect(),
+            cursor: self.logs[id].head,
+        })
+    }
+
+    /// The events of a board after the first so many.
+    pub(crate) fn log_after(&self, id: &BoardId, seq: u64) -> &[(Cursor, Event)] {
+        let log = self.logs.get(id).map_or(&[][..], |log| &log.events);
+        &log[log.partition_point(|(cursor, _)| cursor.seq <= seq)..]
+    }
+
+    /// The number of a board's last event.
+    pub(crate) fn last_seq(&self, id: &BoardId) -> u64 {
+        self.logs.get(id).map_or(0, |log| log.head.seq)
+    }
+
+    /// A family in order.
+    pub(crate) fn siblings(&self, family: Family<'_>) -> Vec<Sibling> {
+        let sibling = |id: &dyn AsRef<str>, rank: &Rank| Sibling {
+            id: id.as_ref().to_owned(),
+            rank: rank.clone(),
+        };
+        let mut siblings: Vec<_> = match family {
+            Family::Lists(id) => self
+                .lists_of(id)
+                .map(|list| sibling(&list.id, &list.rank))
+                .collect(),
+            Family::Tasks(id) => self
+                .tasks_of(id)
+                .map(|task| sibling(&task.id, &task.rank))
+                .collect(),
+        };
+        siblings.sort_by(|a, b| a.rank.cmp(&b.rank));
+        siblings
+    }
+
+    fn lists_of(&self, board_id: &BoardId) -> impl Iterator<Item = &List> {
+        let is_here = move |list: &&List| list.board_id == *board_id;
+        self.lists.values().filter(is_here)
+    }
+
+    fn tasks_of(&self, list_id: &ListId) -> impl Iterator<Item = &Task> {
+        let is_here = move |task: &&Task| task.list_id == *list_id;
+        self.tasks.values().filter(is_here)
+    }
+
+    /// No two living siblings share a rank, and every rank is one.
+    fn assert_ranks(&self) {
+        let mut seen = BTreeSet::new();
+        let lists = self.lists.values();
+        let lists = lists.map(|list| (list.board_id.as_str(), &list.rank));
+        let tasks = self.tasks.values();
+        let tasks = tasks.map(|task| (task.list_id.as_str(), &task.rank));
+        for (kind, (family, rank)) in lists.map(|l| (0, l)).chain(tasks.map(|t| (1, t))) {
+            assert_eq!(Rank::parse(rank.as_str()).as_ref(), Ok(rank));
+            assert!(
+                seen.insert((kind, family, rank)),
+                "{rank} twice in {family}"
+            );
+        }
+    }
+}
+
+/// A new thing has version 1 and the event's time; a known one is one version on, made when it was.
+fn assert_succession(
+    old: Option<(u64, Timestamp)>,
+    (version, created_at): (u64, Timestamp),
+    updated_at: Timestamp,
+    at: Timestamp,
+) {
+    let (old_version, old_created_at) = old.unwrap_or((0, at));
+    assert_eq!(version, old_version + 1);
+    assert_eq!(created_at, old_created_at);
+    assert_eq!(updated_at, at);
+}

@@ -1,0 +1,11 @@
+//! The rules as a whole, against a ledger that keeps what a store would keep and shares no code with
+//! the fold: commands one by one, random histories, crowded ranks, and the bytes on the wire.
+
+mod accepted;
+mod asks;
+mod histories;
+mod ledger;
+mod ranks;
+mod refused;
+mod slots;
+mod wire;
