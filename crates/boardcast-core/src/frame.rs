@@ -122,6 +122,7 @@ pub struct Segment {
 #[derive(Clone, Copy, Debug)]
 struct FrameEnd {
     cursor: Cursor,
+    ordinal: u64,
     /// Offset in the bytes just past the frame.
     end: usize,
 }
@@ -213,12 +214,14 @@ impl SegmentBuilder {
         }
     }
 
-    /// Adds the next event.
+    /// Adds the next event. Its ordinal orders it among the events of all boards.
     ///
     /// # Panics
-    /// If its number isn't one more than the last one's (I1), or the frame is too large.
-    pub fn push(&mut self, cursor: Cursor, json: &[u8]) {
+    /// If its number isn't one more than the last one's (I1), its ordinal isn't larger, or the frame
+    /// is too large.
+    pub fn push(&mut self, cursor: Cursor, ordinal: u64, json: &[u8]) {
         if let Some(last) = self.frames.last() {
+            assert!(last.ordinal < ordinal, "ordinals go up");
             assert_eq!(
                 last.cursor.meets(cursor.seq),
                 Meeting::Deliver,
@@ -228,6 +231,7 @@ impl SegmentBuilder {
         put_frame(&mut self.bytes, json, cursor);
         self.frames.push(FrameEnd {
             cursor,
+            ordinal,
             end: self.bytes.len(),
         });
         self.ends_stream = is_last(json);
@@ -278,7 +282,7 @@ mod tests {
     fn segment(seqs: std::ops::RangeInclusive<u64>) -> Segment {
         let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
         for seq in seqs {
-            builder.push(place(seq), format!("{{\"n\":{seq}}}").as_bytes());
+            builder.push(place(seq), seq, format!("{{\"n\":{seq}}}").as_bytes());
         }
         builder.build().unwrap()
     }
@@ -326,8 +330,8 @@ mod tests {
     #[should_panic(expected = "events follow each other")]
     fn a_gap_inside_a_segment_is_never_built() {
         let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
-        builder.push(place(1), b"{}");
-        builder.push(place(3), b"{}");
+        builder.push(place(1), 1, b"{}");
+        builder.push(place(3), 3, b"{}");
     }
 
     #[test]
@@ -335,10 +339,15 @@ mod tests {
         let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
         builder.push(
             place(1),
+            1,
             br#"{"type":"task_deleted","taskId":"board_deleted"}"#,
         );
         assert!(!builder.ends_stream);
-        builder.push(place(2), br#"{"type":"board_deleted","boardId":"board-1"}"#);
+        builder.push(
+            place(2),
+            2,
+            br#"{"type":"board_deleted","boardId":"board-1"}"#,
+        );
         assert!(builder.build().unwrap().ends_stream());
     }
 

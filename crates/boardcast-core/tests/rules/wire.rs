@@ -176,7 +176,7 @@ fn the_largest_task_fits_into_a_frame() {
         };
         let written = json(&event);
         assert!(written.len() > DESCRIPTION_JSON_BYTES_MAX + widest * (TITLE_CHARS_MAX - 1));
-        segment.push(cursor, &written);
+        segment.push(cursor, 1, &written);
         assert!(segment.len() <= FRAME_BYTES_MAX);
     }
 }

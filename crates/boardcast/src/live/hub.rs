@@ -300,7 +300,7 @@ mod tests {
     fn segment(seqs: RangeInclusive<u64>, json_len: usize) -> Segment {
         let mut builder = SegmentBuilder::new(board());
         for seq in seqs {
-            builder.push(place(seq), format!("{seq:json_len$}").as_bytes());
+            builder.push(place(seq), seq, format!("{seq:json_len$}").as_bytes());
         }
         builder.build().unwrap()
     }
@@ -347,7 +347,7 @@ mod tests {
     fn a_tail_lets_no_stream_begin_on_a_deleted_board() {
         let mut tail = tail_of(5..=7);
         let mut deletion = SegmentBuilder::new(board());
-        deletion.push(place(8), br#"{"type":"board_deleted"}"#);
+        deletion.push(place(8), 8, br#"{"type":"board_deleted"}"#);
         tail.push(deletion.build().unwrap());
         assert_eq!((tail.judge(place(8)), tail.judge(place(6))), (None, None));
     }

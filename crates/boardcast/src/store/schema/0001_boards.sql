@@ -62,14 +62,17 @@ CREATE UNIQUE INDEX task_order ON task (list_id, rank) WHERE deleted_at IS NULL;
 CREATE INDEX task_on_board ON task (board_no) WHERE deleted_at IS NULL;
 
 CREATE TABLE event (
+    -- Orders the events of all boards as they were committed; never used again.
+    ordinal  INTEGER PRIMARY KEY AUTOINCREMENT,
     board_no INTEGER NOT NULL REFERENCES board (no),
     seq      INTEGER NOT NULL,
     mark     BLOB    NOT NULL CHECK (length(mark) = 6),
     at       INTEGER NOT NULL,
     -- The bytes after `data: ` on the wire, to the letter.
-    json     TEXT    NOT NULL,
-    PRIMARY KEY (board_no, seq)
-) STRICT, WITHOUT ROWID;
+    json     TEXT    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX event_of_board ON event (board_no, seq);
 
 CREATE TABLE answer (
     caller      TEXT    NOT NULL,

@@ -290,7 +290,7 @@ fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::
         return Ok(Page::Empty);
     };
     let events = "
-        SELECT seq, mark, json FROM event
+        SELECT seq, mark, ordinal, json FROM event
         WHERE board_no = ? AND seq > ? ORDER BY seq LIMIT ?";
     let mut statement = connection.prepare_cached(events)?;
     let mut found = statement.query(params![board_no, place.seq, LOG_READ_ROWS_MAX])?;
@@ -300,7 +300,7 @@ fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::
         if segment.is_empty() && place.meets(cursor.seq) != Meeting::Deliver {
             return Ok(Page::Gap);
         }
-        segment.push(cursor, row.get_ref(2)?.as_bytes()?);
+        segment.push(cursor, row.get(2)?, row.get_ref(3)?.as_bytes()?);
         if segment.len() >= LOG_READ_BYTES_MAX {
             break;
         }

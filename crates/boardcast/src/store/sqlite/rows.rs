@@ -220,18 +220,18 @@ pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result
     })
 }
 
-/// Appends an event to a board's log and moves its head there.
+/// Appends an event to a board's log and moves its head there. Gives the event's ordinal.
 pub(super) fn append(
     connection: &Connection,
     board_no: i64,
     cursor: Cursor,
     event: &Event,
     json: &[u8],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
     let json = std::str::from_utf8(json).expect("JSON is UTF-8");
-    connection
+    let ordinal = connection
         .prepare_cached("INSERT INTO event (board_no, seq, mark, at, json) VALUES (?, ?, ?, ?, ?)")?
-        .execute(params![
+        .insert(params![
             board_no,
             cursor.seq,
             cursor.mark.0,
@@ -243,7 +243,7 @@ pub(super) fn append(
             "UPDATE board SET head_seq = ?, head_mark = ?, updated_at = ? WHERE no = ?",
         )?
         .execute(params![cursor.seq, cursor.mark.0, event.at.0, board_no])?;
-    Ok(())
+    Ok(ordinal.unsigned_abs())
 }
 
 /// Changes the rows as an event says; `seq` is its number. The command that led to it gives what no

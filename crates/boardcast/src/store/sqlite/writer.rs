@@ -368,13 +368,13 @@ impl Batch<'_> {
             mark: end.head.mark.next(&end.key, seq, &json),
         };
         rows::apply(self.connection, event, seq, command)?;
-        rows::append(self.connection, end.board_no, cursor, event, &json)?;
+        let ordinal = rows::append(self.connection, end.board_no, cursor, event, &json)?;
         let board_id = &event.board_id;
         let segment = self
             .segments
             .entry(board_id.clone())
             .or_insert_with(|| SegmentBuilder::new(board_id.clone()));
-        segment.push(cursor, &json);
+        segment.push(cursor, ordinal, &json);
         Ok(())
     }
 
