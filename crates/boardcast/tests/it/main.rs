@@ -4,3 +4,4 @@
 mod app;
 mod founding;
 mod stream;
+mod things;
