@@ -3,5 +3,7 @@
 
 mod app;
 mod founding;
+mod raw;
+mod safe_writes;
 mod stream;
 mod things;
