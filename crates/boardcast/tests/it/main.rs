@@ -2,7 +2,9 @@
 //! that it links once; each module holds what one part of the wire contract promises.
 
 mod app;
+mod bad_input;
 mod founding;
+mod guard;
 mod raw;
 mod safe_writes;
 mod stream;

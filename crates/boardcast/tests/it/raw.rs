@@ -4,6 +4,7 @@ use crate::app::PATIENCE;
 use boardcast_sim::client::Answer;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -34,7 +35,12 @@ impl RawSocket {
 
     /// The next answer. Interim ones (1xx) count as answers of their own.
     pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
-        let read = timeout(PATIENCE, self.read_answer()).await;
+        self.answer_within(PATIENCE).await
+    }
+
+    /// [`RawSocket::answer`] for what takes the server some time.
+    pub(crate) async fn answer_within(&mut self, limit: Duration) -> io::Result<Answer> {
+        let read = timeout(limit, self.read_answer()).await;
         read.expect("an answer, or an end, comes in time")
     }
 
@@ -64,10 +70,24 @@ impl RawSocket {
         Ok(answer)
     }
 
+    /// What comes within a moment; nothing if there is silence.
+    pub(crate) async fn glance(&mut self, moment: Duration) -> Vec<u8> {
+        let mut found = Vec::with_capacity(4 * 1024);
+        // Silence, an end and a reset are all the same here.
+        let _ = timeout(moment, self.stream.read_buf(&mut found)).await;
+        found
+    }
+
     /// Everything up to the end of the connection, however it ends.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
+        self.rest_within(PATIENCE).await
+    }
+
+    /// [`RawSocket::rest`] for an end that takes the server some time.
+    pub(crate) async fn rest_within(&mut self, limit: Duration) -> Vec<u8> {
         let mut rest = Vec::new();
-        let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
+        let read = timeout(limit, self.stream.read_to_end(&mut rest)).await;
+        // A reset is an end too.
         let _ = read.expect("the server closes the connection in time");
         rest
     }
