@@ -9,3 +9,4 @@ mod raw;
 mod safe_writes;
 mod stream;
 mod things;
+mod wire;
