@@ -5,6 +5,7 @@ mod app;
 mod bad_input;
 mod founding;
 mod guard;
+mod races;
 mod raw;
 mod safe_writes;
 mod stream;
