@@ -222,6 +222,15 @@ pub(crate) fn text(value: &Value) -> String {
         .to_owned()
 }
 
+/// Counts of a run, for whoever reads the test's output.
+#[allow(
+    clippy::print_stdout,
+    reason = "shown with --nocapture or on a failure"
+)]
+pub(crate) fn say(counts: impl std::fmt::Display) {
+    println!("{counts}");
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         assert!(

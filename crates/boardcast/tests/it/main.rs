@@ -3,8 +3,11 @@
 
 mod app;
 mod bad_input;
+mod child;
 mod founding;
 mod guard;
+mod load;
+mod movers;
 mod races;
 mod raw;
 mod safe_writes;

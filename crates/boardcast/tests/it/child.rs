@@ -1,0 +1,93 @@
+//! The built program as a child of the test, on a port and a data file that it keeps when it is
+//! killed and started again. What only the system can say about it (memory, descriptors) is read
+//! here.
+
+use boardcast_sim::program::Program;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A running program with the demo board.
+pub(crate) struct ChildApp {
+    program: Program,
+    folder: TempDir,
+}
+
+impl ChildApp {
+    /// The program on a new data file.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = start_on(0, &data_in(&folder)).await;
+        Self { program, folder }
+    }
+
+    /// Kills it as a power cut would, and starts it again where it was.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        self.program.kill9().await.expect("it can be killed");
+        self.restart().await;
+    }
+
+    /// Starts it again after it ended.
+    pub(crate) async fn restart(&mut self) {
+        self.program = start_on(self.address().port(), &data_in(&self.folder)).await;
+    }
+
+    /// Ends the test: the program stops in order when it is told to.
+    pub(crate) async fn stop(mut self) {
+        let status = self.program.terminate().await.expect("it ends");
+        assert!(status.success(), "{status}:\n{}", self.program.output());
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.program.addr()
+    }
+
+    pub(crate) fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// What lies in the data file's folder, by name.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> = names
+            .map(|name| name.into_string().expect("a plain name"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Its resident memory in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = self.proc("status");
+        let status = std::fs::read_to_string(path).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("VmRSS in KiB")
+            * 1_024
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = std::fs::read_dir(self.proc("fd")).expect("its descriptors");
+        open.count()
+    }
+
+    fn proc(&self, what: &str) -> PathBuf {
+        Path::new("/proc")
+            .join(self.program.pid().to_string())
+            .join(what)
+    }
+}
+
+fn data_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("test.db")
+}
+
+async fn start_on(port: u16, data: &Path) -> Program {
+    let binary = env!("CARGO_BIN_EXE_boardcast");
+    let quiet = ["--log", "warn"];
+    let program = Program::start_on(port, binary, data, &quiet, &[]).await;
+    program.expect("the program starts")
+}
