@@ -11,7 +11,7 @@ mod requests;
 mod retention;
 mod snapshots;
 
-pub(super) use requests::{board_id, create_board, create_list, create_task, task_id};
+pub(super) use requests::{board_id, create_board, create_list, create_task, list_id, task_id};
 
 use super::sqlite::{self, Opened, Readers, Writer};
 use super::{Answer, Committed, Retention};

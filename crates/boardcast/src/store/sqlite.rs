@@ -3,6 +3,8 @@
 
 mod log;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod rows;
 mod writer;
 

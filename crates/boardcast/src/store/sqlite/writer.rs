@@ -222,9 +222,10 @@ impl Writer {
     fn prune_events(&self, now: Timestamp) -> rusqlite::Result<bool> {
         let cutoff = now.minus_millis(i64::from(self.retention.days) * 86_400_000);
         let kept = i64::try_from(self.retention.events).unwrap_or(i64::MAX);
+        // CROSS JOIN keeps the order: from boards, which are few, to the oldest event of each.
         let board = "
             SELECT no, floor_seq, head_seq FROM board
-            JOIN event ON board_no = no AND seq = floor_seq + 1
+            CROSS JOIN event ON board_no = no AND seq = floor_seq + 1
             WHERE head_seq - floor_seq > ? AND at < ? LIMIT 1";
         let found = self
             .connection
