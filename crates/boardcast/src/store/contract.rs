@@ -57,7 +57,11 @@ pub(super) struct Bench {
 impl Bench {
     /// An empty SQLite store.
     pub(super) fn sqlite(retention: Retention) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::sqlite_in(tempfile::tempdir().expect("a folder"), retention)
+    }
+
+    /// The SQLite store whose data file is `board.db` in this folder.
+    pub(super) fn sqlite_in(folder: TempDir, retention: Retention) -> Self {
         let clock = Arc::<Clock>::default();
         let Opened { writer, readers } =
             sqlite::open(&data_in(&folder), retention, Arc::clone(&clock) as _).expect("it opens");
@@ -98,6 +102,7 @@ impl Bench {
         }
     }
 
+    /// Its data file.
     pub(super) fn data(&self) -> PathBuf {
         data_in(&self.folder)
     }

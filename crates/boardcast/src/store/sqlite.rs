@@ -4,6 +4,8 @@
 mod log;
 mod migrate;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod plans;
 mod rows;
 mod writer;
@@ -13,16 +15,19 @@ pub use writer::Writer;
 
 use super::Retention;
 use crate::outside::Outside;
-use boardcast_core::limits::LOCK_WAIT_MS_MAX;
+use boardcast_core::limits::{BUSY_WAIT_MS_MAX, LOCK_WAIT_MS_MAX};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write as _};
+use std::io::{ErrorKind, Read, Seek, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// 3.51.3 fixed a bug that could corrupt the file when two connections write and checkpoint at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// How long SQLite waits for what another program has locked.
+const BUSY_WAIT_MAX: Duration = Duration::from_millis(BUSY_WAIT_MS_MAX);
 
 /// An open data file.
 pub struct Opened {
@@ -42,6 +47,14 @@ pub enum OpenError {
         path: PathBuf,
         /// Who holds the lock, as far as that is known.
         pid: Option<u32>,
+    },
+    /// The path leads nowhere.
+    #[error("{} can't be used: {source}. Its folder must exist and be writable.", path.display())]
+    Path {
+        /// The data file as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The lock file can't be made or locked.
     #[error("the lock file {} can't be used: {source}. The folder must exist and be writable.", path.display())]
@@ -77,6 +90,14 @@ pub enum OpenError {
         /// What doesn't fit.
         why: String,
     },
+    /// A place where SQLite can't keep a write-ahead log.
+    #[error("{} can't have a write-ahead log where it stands (SQLite gives it the journal mode {mode:?}). Put it on a local disk.", path.display())]
+    NoWriteAheadLog {
+        /// The data file.
+        path: PathBuf,
+        /// What SQLite offers.
+        mode: String,
+    },
     /// The write-ahead log of the last run could not be written back.
     #[error("the write-ahead log of {} could not be written back completely, so nothing can be served yet: another program has the file open. Close it and start again.", path.display())]
     Checkpoint {
@@ -105,17 +126,18 @@ pub fn open(
     retention: Retention,
     outside: Arc<dyn Outside>,
 ) -> Result<Opened, OpenError> {
-    if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        return Err(OpenError::SqliteTooOld {
-            found: rusqlite::version(),
-        });
-    }
+    check_version(rusqlite::version_number(), rusqlite::version())?;
+    let path = &real_path(path)?;
     let lock = DataLock::take(path)?;
     let explain = |source| OpenError::Sqlite {
         path: path.into(),
         source,
     };
     let mut connection = Connection::open(path).map_err(explain)?;
+    connection.busy_timeout(BUSY_WAIT_MAX).map_err(explain)?;
+    // Before anything is written: another program's file stays as it is.
+    migrate::check(&connection, path)?;
+    begin_write_ahead_log(&connection, path)?;
     configure(&connection).map_err(explain)?;
     migrate::run(&mut connection, path, outside.now())?;
     checkpoint_fully(&connection, path)?;
@@ -125,10 +147,61 @@ pub fn open(
     Ok(Opened { writer, readers })
 }
 
+fn check_version(number: i32, found: &'static str) -> Result<(), OpenError> {
+    if number < SQLITE_VERSION_MIN {
+        Err(OpenError::SqliteTooOld { found })
+    } else {
+        Ok(())
+    }
+}
+
+/// The data file by its own name, whatever links lead there: SQLite keeps the write-ahead log beside
+/// that, so there the lock must stand too. Absolute, so that SQLite takes no name for a URI.
+fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
+    follow(path).map_err(|source| OpenError::Path {
+        path: path.into(),
+        source,
+    })
+}
+
+fn follow(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            // A link may lead to a file that isn't made yet.
+            if let Ok(target) = path.read_link() {
+                return follow(&folder.join(target));
+            }
+            let name = path.file_name().ok_or(error)?;
+            Ok(folder.canonicalize()?.join(name))
+        }
+        found => found,
+    }
+}
+
+/// SQLite answers with the mode that it has then, and that is no error where a log can't be.
+fn begin_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let answer = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+    let mode = answer.map_err(|source| OpenError::Sqlite {
+        path: path.into(),
+        source,
+    })?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        Err(OpenError::NoWriteAheadLog {
+            path: path.into(),
+            mode,
+        })
+    }
+}
+
 /// The settings of the writing connection. `FULL`: a commit returns when the log is synced.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -158,7 +231,7 @@ fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenErro
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_WAIT_MAX)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
