@@ -11,7 +11,10 @@ mod requests;
 mod retention;
 mod snapshots;
 
-pub(super) use requests::{board_id, create_board, create_list, create_task, list_id, task_id};
+pub(super) use requests::{
+    board_id, create_board, create_list, create_task, create_task_with, keyed, list_id, move_task,
+    rename_board, retitle, task_id,
+};
 
 use super::sqlite::{self, Opened, Readers, Writer};
 use super::{Answer, Committed, Retention};

@@ -1,6 +1,8 @@
 //! The SQLite backend: one writing connection, a few reading ones, one file. Opening it is here: the
 //! lock, the version floor, settings, migrations, and the checkpoint without which nothing is served.
 
+#[cfg(test)]
+mod bad_rows;
 mod log;
 mod migrate;
 #[cfg(test)]

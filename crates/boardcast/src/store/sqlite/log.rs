@@ -67,21 +67,23 @@ impl Readers {
         .await
     }
 
-    /// Living boards by id, after one of them.
+    /// Living boards by id, after one of them. A board whose row can't be read is out of service and
+    /// hides no other.
     pub async fn boards(
         &self,
         after: Option<BoardId>,
         limit: usize,
     ) -> Result<Vec<Board>, ReadError> {
         self.read(move |connection| {
+            // Read row by row up to the limit, so there is none in here: bad rows don't count.
             let sql = "
                 SELECT id, name, version, created_at, updated_at FROM board
-                WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?";
+                WHERE id > ? AND deleted_at IS NULL ORDER BY id";
             let mut statement = connection.prepare_cached(sql)?;
             let after = after.as_ref().map_or("", BoardId::as_str);
-            statement
-                .query_map(params![after, limit], rows::board_from)?
-                .collect()
+            let found = statement.query_map([after], rows::board_from)?;
+            let readable = found.filter(|board| !board.as_ref().is_err_and(rows::is_bad));
+            readable.take(limit).collect()
         })
         .await
     }

@@ -6,7 +6,7 @@ use boardcast_core::model::{
     Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
     Timestamp, Title,
 };
-use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind};
+use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind, Outcome};
 use boardcast_core::rank::Rank;
 use boardcast_core::rules::place::{Family, Place, Sibling};
 use boardcast_core::rules::{Birth, Fault, View};
@@ -121,7 +121,7 @@ pub(super) const TASK_BY_ID: &str = "
     WHERE task.id = ? AND task.deleted_at IS NULL AND board.deleted_at IS NULL";
 
 /// At most one row, through the statement cache.
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
@@ -191,8 +191,8 @@ pub(super) fn cursor_from(row: &Row<'_>, seq_column: usize) -> rusqlite::Result<
     })
 }
 
-/// A checked text. What can't be read is a bad row: see [`is_bad_row`].
-fn text<T>(
+/// A checked text. What can't be read is a bad row: see [`is_bad`].
+pub(super) fn text<T>(
     row: &Row<'_>,
     column: usize,
     parse: fn(&str) -> Result<T, Malformed>,
@@ -203,14 +203,30 @@ fn text<T>(
     })
 }
 
-/// Whether an error means that one row holds what this program never wrote. That takes its board
-/// out of service, not the whole file.
-pub(super) fn is_bad_row(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    matches!(
+/// The answer that was kept, as it was written.
+pub(super) fn outcome_from(row: &Row<'_>, column: usize) -> rusqlite::Result<Outcome> {
+    serde_json::from_slice(row.get_ref(column)?.as_bytes()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// Whether an error means that one row holds what this program never wrote, which it says to the
+/// log then. That takes out of service what needs the row, not the whole file.
+pub(super) fn is_bad(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    let is_bad = matches!(
         error,
-        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
-    )
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+    );
+    if is_bad {
+        tracing::error!(%error, "a row holds what this program never wrote; what needs it is out of service");
+    }
+    is_bad
 }
 
 /// What the log needs to know of a board to append to it.
@@ -220,11 +236,10 @@ pub(super) struct LogEnd {
     pub(super) head: Cursor,
 }
 
-/// The end of a board's log, deleted boards included.
-pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result<LogEnd> {
-    let mut statement = connection
-        .prepare_cached("SELECT no, mark_key, head_seq, head_mark FROM board WHERE id = ?")?;
-    statement.query_row([id.as_str()], |row| {
+/// The end of a board's log, deleted boards included; none if there is no such board.
+pub(super) fn log_end(connection: &Connection, id: &BoardId) -> Result<Option<LogEnd>, Fault> {
+    let sql = "SELECT no, mark_key, head_seq, head_mark FROM board WHERE id = ?";
+    one(connection, sql, [id.as_str()], |row| {
         Ok(LogEnd {
             board_no: row.get(0)?,
             key: BoardKey(row.get(1)?),
@@ -233,29 +248,23 @@ pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result
     })
 }
 
-/// Appends an event to a board's log and moves its head there. Gives the event's ordinal.
+/// Appends an event to a board's log, whose end it now is. Gives the event's ordinal.
 pub(super) fn append(
     connection: &Connection,
-    board_no: i64,
-    cursor: Cursor,
+    end: &LogEnd,
     event: &Event,
     json: &[u8],
 ) -> rusqlite::Result<u64> {
     let json = std::str::from_utf8(json).expect("JSON is UTF-8");
+    let LogEnd { board_no, head, .. } = end;
     let ordinal = connection
         .prepare_cached("INSERT INTO event (board_no, seq, mark, at, json) VALUES (?, ?, ?, ?, ?)")?
-        .insert(params![
-            board_no,
-            cursor.seq,
-            cursor.mark.0,
-            event.at.0,
-            json
-        ])?;
+        .insert(params![board_no, head.seq, head.mark.0, event.at.0, json])?;
     connection
         .prepare_cached(
             "UPDATE board SET head_seq = ?, head_mark = ?, updated_at = ? WHERE no = ?",
         )?
-        .execute(params![cursor.seq, cursor.mark.0, event.at.0, board_no])?;
+        .execute(params![head.seq, head.mark.0, event.at.0, board_no])?;
     Ok(ordinal.unsigned_abs())
 }
 
@@ -318,12 +327,12 @@ fn changed_one(
     Ok(())
 }
 
-/// Makes a new board's row, at the start of its log.
+/// Makes a new board's row, at the start of its log, which is the log's end so far.
 pub(super) fn insert_board(
     connection: &Connection,
     board: &Board,
     command: &Command,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<LogEnd> {
     let Command::CreateBoard { key, birth, .. } = command else {
         unreachable!("only CreateBoard makes a board");
     };
@@ -346,7 +355,12 @@ pub(super) fn insert_board(
             start.seq,
             start.mark.0,
         ],
-    )
+    )?;
+    Ok(LogEnd {
+        board_no: connection.last_insert_rowid(),
+        key: key.clone(),
+        head: start,
+    })
 }
 
 fn put_list(connection: &Connection, list: &List, command: &Command) -> rusqlite::Result<()> {

@@ -18,6 +18,7 @@ use boardcast_core::protocol::{Change, Command, Event, IdempotencyKey, Outcome, 
 use boardcast_core::rules::{self, Decision, Stopped};
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -161,9 +162,8 @@ impl Writer {
         }
     }
 
-    /// Writes the log back into the file once it has grown. Past its bound it keeps new reads out
-    /// for a moment, so that the log can start anew: without that a steady stream of readers could
-    /// keep it growing for ever.
+    /// Writes the log back into the file once it has grown. What fails is tried again later, but for
+    /// a sync.
     fn checkpoint(&mut self) -> Result<(), Fatal> {
         let bytes = std::fs::metadata(&self.wal_path).map_or(0, |wal| wal.len());
         if bytes < self.checkpoint_at_bytes {
@@ -322,6 +322,17 @@ impl From<rusqlite::Error> for BatchError {
     }
 }
 
+/// What becomes of a request, before anything of it is written.
+enum Verdict {
+    /// It was carried out before: the answer that was kept.
+    Kept(Outcome),
+    /// It happens, at the ends of these logs.
+    Accepted(Decision, LogEnds),
+}
+
+/// The ends of the logs that a decision appends to; a board that it makes joins with its first event.
+type LogEnds = BTreeMap<BoardId, rows::LogEnd>;
+
 /// One transaction in the making.
 struct Batch<'a> {
     connection: &'a Connection,
@@ -331,23 +342,44 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// The idempotency key first, then what the rules say; both look at the caller's access.
+    /// Everything is read before anything is written: a row that can't be read then concerns this
+    /// request alone.
     fn carry_out(&mut self, request: &Request) -> rusqlite::Result<Answer> {
-        if let Some(key) = &request.idempotency
-            && let Some(answer) = self.kept_answer(request, key)?
-        {
-            return Ok(answer);
-        }
-        match rules::decide(&rows::Rows(self.connection), request, self.now) {
-            Ok(decision) => self.accept(request, decision).map(Ok),
+        match self.weigh(request) {
+            Ok(Verdict::Kept(outcome)) => Ok(Ok(outcome)),
+            Ok(Verdict::Accepted(decision, ends)) => self.accept(request, decision, ends).map(Ok),
             Err(Stopped::Refused(refusal)) => Ok(Err(Failure::Refused(refusal))),
             Err(Stopped::Fault(fault)) => unreadable(fault),
         }
     }
 
-    fn accept(&mut self, request: &Request, decision: Decision) -> rusqlite::Result<Outcome> {
+    /// The idempotency key first, then what the rules say; both look at the caller's access.
+    fn weigh(&self, request: &Request) -> Result<Verdict, Stopped> {
+        if let Some(key) = &request.idempotency
+            && let Some(outcome) = self.kept_answer(request, key)?
+        {
+            return Ok(Verdict::Kept(outcome));
+        }
+        let decision = rules::decide(&rows::Rows(self.connection), request, self.now)?;
+        let mut ends = LogEnds::new();
         for event in &decision.events {
-            self.append(event, &request.command)?;
+            if let Entry::Vacant(unknown) = ends.entry(event.board_id.clone())
+                && let Some(end) = rows::log_end(self.connection, &event.board_id)?
+            {
+                unknown.insert(end);
+            }
+        }
+        Ok(Verdict::Accepted(decision, ends))
+    }
+
+    fn accept(
+        &mut self,
+        request: &Request,
+        decision: Decision,
+        mut ends: LogEnds,
+    ) -> rusqlite::Result<Outcome> {
+        for event in &decision.events {
+            self.append(event, &request.command, &mut ends)?;
         }
         if let Some(key) = &request.idempotency {
             self.keep_answer(request, key, &decision)?;
@@ -356,57 +388,56 @@ impl Batch<'_> {
     }
 
     /// Rows, log row, frame: the event's bytes are made here and never again.
-    fn append(&mut self, event: &Event, command: &Command) -> rusqlite::Result<()> {
-        let json = frame::json(event);
+    fn append(
+        &mut self,
+        event: &Event,
+        command: &Command,
+        ends: &mut LogEnds,
+    ) -> rusqlite::Result<()> {
+        let board_id = &event.board_id;
         if let Change::BoardCreated { board } = &event.change {
-            // The log's end is read from the board's row, so the row comes first.
-            rows::insert_board(self.connection, board, command)?;
+            let start = rows::insert_board(self.connection, board, command)?;
+            ends.insert(board_id.clone(), start);
         }
-        let end = rows::log_end(self.connection, &event.board_id)?;
+        let end = ends
+            .get_mut(board_id)
+            .expect("an event is about a board that has a log");
+        let json = frame::json(event);
         let seq = end.head.seq + 1;
-        let cursor = Cursor {
+        end.head = Cursor {
             seq,
             mark: end.head.mark.next(&end.key, seq, &json),
         };
         rows::apply(self.connection, event, seq, command)?;
-        let ordinal = rows::append(self.connection, end.board_no, cursor, event, &json)?;
-        let board_id = &event.board_id;
+        let ordinal = rows::append(self.connection, end, event, &json)?;
         let segment = self
             .segments
             .entry(board_id.clone())
             .or_insert_with(|| SegmentBuilder::new(board_id.clone()));
-        segment.push(cursor, ordinal, &json);
+        segment.push(end.head, ordinal, &json);
         Ok(())
     }
 
-    /// The first answer under this key, if it is still kept.
+    /// The first answer under this key, if it is still kept and the caller may see what it is about.
     fn kept_answer(
         &self,
         request: &Request,
         key: &IdempotencyKey,
-    ) -> rusqlite::Result<Option<Answer>> {
+    ) -> Result<Option<Outcome>, Stopped> {
         let sql = "SELECT fingerprint, board_id, outcome FROM answer WHERE caller = ? AND key = ? AND at >= ?";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let kept = statement.query_row(
-            params![request.access.caller(), key.key, oldest_answer(self.now).0],
-            |row| {
-                Ok((
-                    row.get::<_, [u8; 32]>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, String>(2)?,
-                ))
-            },
-        );
-        let Some((fingerprint, board_id, outcome)) = kept.optional()? else {
-            return Ok(None);
-        };
-        if fingerprint != key.fingerprint.0 {
-            return Ok(Some(Err(Refusal::KeyReused.into())));
+        let bound = params![request.access.caller(), key.key, oldest_answer(self.now).0];
+        let kept = rows::one(self.connection, sql, bound, |row| {
+            let fingerprint: [u8; 32] = row.get(0)?;
+            let board_id = rows::text(row, 1, BoardId::parse)?;
+            Ok((fingerprint, board_id, rows::outcome_from(row, 2)?))
+        });
+        match kept? {
+            Some((fingerprint, ..)) if fingerprint != key.fingerprint.0 => {
+                Err(Refusal::KeyReused.into())
+            }
+            Some((_, board_id, outcome)) if request.access.reaches(&board_id) => Ok(Some(outcome)),
+            _ => Ok(None),
         }
-        let may_see = BoardId::parse(&board_id).is_ok_and(|id| request.access.reaches(&id));
-        let outcome = serde_json::from_str(&outcome).ok().filter(|_| may_see);
-        // Out of reach, or from a program that wrote it differently: decided afresh.
-        Ok(outcome.map(Ok))
     }
 
     fn keep_answer(
@@ -436,8 +467,7 @@ fn unreadable(fault: rules::Fault) -> rusqlite::Result<Answer> {
         .0
         .downcast::<rusqlite::Error>()
         .expect("the rows fail with SQLite's errors");
-    if rows::is_bad_row(&error) {
-        tracing::error!(%error, "a row holds what this program never wrote; its board is out of service");
+    if rows::is_bad(&error) {
         Ok(Err(Failure::Unavailable))
     } else {
         Err(*error)
