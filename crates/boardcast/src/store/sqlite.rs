@@ -3,6 +3,8 @@
 
 #[cfg(test)]
 mod bad_rows;
+#[cfg(test)]
+mod growth;
 mod log;
 mod migrate;
 #[cfg(test)]
@@ -145,7 +147,7 @@ pub fn open(
     checkpoint_fully(&connection, path)?;
     let readers = Arc::new(Readers::open(path).map_err(explain)?);
     let writer =
-        Writer::new(connection, lock, path, readers.gate(), retention, outside).map_err(explain)?;
+        Writer::new(connection, lock, readers.gate(), retention, outside).map_err(explain)?;
     Ok(Opened { writer, readers })
 }
 
@@ -240,6 +242,7 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Where SQLite keeps the write-ahead log of a file.
+#[cfg(test)]
 fn wal_path(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")
 }

@@ -5,7 +5,7 @@
 //! trace (I5). Requests are decided before anything of theirs is written: a refusal needs no undoing,
 //! and any SQLite error ends the whole batch, because SQLite may have rolled it back on its own.
 
-use super::{DataLock, rows, wal_path};
+use super::{BUSY_WAIT_MAX, DataLock, rows};
 use crate::outside::Outside;
 use crate::store::{Answer, Committed, Failure, Fatal, Retention};
 use boardcast_core::cursor::{Cursor, Mark};
@@ -19,13 +19,21 @@ use boardcast_core::rules::{self, Decision, Stopped};
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Bytes of a page, SQLite's default: the write-ahead log is counted in pages.
+const PAGE_BYTES: u64 = 4_096;
+
+/// How long the write-ahead log is, and how much of it is not in the data file yet.
+struct LogSize {
+    bytes: u64,
+    unwritten_bytes: u64,
+}
 
 /// The one connection that writes.
 pub struct Writer {
     connection: Connection,
-    wal_path: PathBuf,
     /// Readers hold it shared for each bounded read; the writer takes it whole when the write-ahead
     /// log must shrink.
     read_gate: Arc<RwLock<()>>,
@@ -33,8 +41,9 @@ pub struct Writer {
     outside: Arc<dyn Outside>,
     /// `PRAGMA data_version` when the file was opened: it changes only by a commit that isn't ours.
     data_version: i64,
-    /// Size of the write-ahead log at which the next checkpoint is tried.
-    checkpoint_at_bytes: u64,
+    /// Size of the write-ahead log when a checkpoint was tried that left something to do: what held
+    /// it back may still be there.
+    checkpoint_tried_at_bytes: u64,
     /// When retention last found nothing more to delete.
     pruned_at: Option<Timestamp>,
     /// Released last, when the connection is closed.
@@ -45,7 +54,6 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         lock: DataLock,
-        path: &Path,
         read_gate: Arc<RwLock<()>>,
         retention: Retention,
         outside: Arc<dyn Outside>,
@@ -53,12 +61,11 @@ impl Writer {
         let data_version = data_version(&connection)?;
         Ok(Self {
             connection,
-            wal_path: wal_path(path),
             read_gate,
             retention,
             outside,
             data_version,
-            checkpoint_at_bytes: WAL_CHECKPOINT_BYTES,
+            checkpoint_tried_at_bytes: 0,
             pruned_at: None,
             _lock: lock,
         })
@@ -165,24 +172,7 @@ impl Writer {
     /// Writes the log back into the file once it has grown. What fails is tried again later, but for
     /// a sync.
     fn checkpoint(&mut self) -> Result<(), Fatal> {
-        let bytes = std::fs::metadata(&self.wal_path).map_or(0, |wal| wal.len());
-        if bytes < self.checkpoint_at_bytes {
-            if bytes < WAL_CHECKPOINT_BYTES {
-                self.checkpoint_at_bytes = WAL_CHECKPOINT_BYTES;
-            }
-            return Ok(());
-        }
-        let result = if bytes < WAL_BYTES_MAX {
-            self.run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
-        } else {
-            let _no_readers = self
-                .read_gate
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
-        };
-        self.checkpoint_at_bytes = bytes + WAL_CHECKPOINT_BYTES;
-        match result {
+        match self.shorten_log() {
             Err(error) if is_failed_sync(&error) => Err(Fatal::SyncFailed(error)),
             Err(error) => {
                 tracing::error!(%error, "the write-ahead log could not be written back; trying again later");
@@ -192,8 +182,61 @@ impl Writer {
         }
     }
 
-    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.query_row(sql, [], |_| Ok(()))
+    fn shorten_log(&mut self) -> rusqlite::Result<()> {
+        let log = self.run_checkpoint("PRAGMA wal_checkpoint(NOOP)")?;
+        if log.bytes < self.checkpoint_tried_at_bytes {
+            // It was started anew since.
+            self.checkpoint_tried_at_bytes = 0;
+        }
+        let has_grown = log.bytes >= self.checkpoint_tried_at_bytes + WAL_CHECKPOINT_BYTES;
+        let is_due = log.unwritten_bytes >= WAL_CHECKPOINT_BYTES || log.bytes >= WAL_BYTES_MAX;
+        if !(has_grown && is_due) {
+            return Ok(());
+        }
+        self.checkpoint_tried_at_bytes = log.bytes;
+        let after = if log.bytes < WAL_BYTES_MAX {
+            self.run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?
+        } else {
+            self.start_log_anew()?
+        };
+        if after.unwritten_bytes == 0 {
+            self.checkpoint_tried_at_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Keeps new reads out for a moment: without that a steady stream of readers could keep the log
+    /// growing for ever.
+    fn start_log_anew(&self) -> rusqlite::Result<LogSize> {
+        let _no_readers = self
+            .read_gate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // None of ours reads now; another program's reader is not waited for, since all wait here.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let after = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.connection.busy_timeout(BUSY_WAIT_MAX)?;
+        let after = after?;
+        if after.bytes > 0 {
+            tracing::warn!(
+                bytes = after.bytes,
+                "another program reads the data file and keeps its write-ahead log from shrinking"
+            );
+        }
+        Ok(after)
+    }
+
+    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<LogSize> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.query_row([], |row| {
+            // -1 where another program is writing the log back at this moment.
+            let pages = |pages: i64| pages.max(0).unsigned_abs();
+            let (all, written) = (pages(row.get(1)?), pages(row.get(2)?));
+            Ok(LogSize {
+                bytes: all * PAGE_BYTES,
+                unwritten_bytes: all.saturating_sub(written) * PAGE_BYTES,
+            })
+        })
     }
 
     /// Deletes at most [`PRUNE_ROWS_MAX`] expired answers and as many events of one board. True if
