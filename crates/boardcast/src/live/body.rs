@@ -53,7 +53,7 @@ impl Stream {
     /// The next bytes; none at the end.
     async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
         loop {
-            if self.watcher.is_between_blocks() && *self.drain_rx.borrow() {
+            if self.watcher.is_between_blocks() && self.is_draining() {
                 return self.send_away();
             }
             match self.seat.look(|tail| self.watcher.step(tail)) {
@@ -94,10 +94,15 @@ impl Stream {
         tokio::select! {
             biased;
             () = self.seat.published() => Woken::Look,
-            // An error means that the program is going down without saying so.
+            // An error is looked at too: see `is_draining`.
             _ = self.drain_rx.changed() => Woken::Look,
             () = sleep_until(heartbeat_at) => Woken::HeartbeatDue,
         }
+    }
+
+    /// Whether the program is going down. Without its sender it is gone and can't say so any more.
+    fn is_draining(&self) -> bool {
+        *self.drain_rx.borrow() || self.drain_rx.has_changed().is_err()
     }
 
     fn send_away(&mut self) -> Option<Bytes> {

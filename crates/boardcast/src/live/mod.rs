@@ -8,6 +8,8 @@ pub mod body;
 pub mod hub;
 mod pins;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
 pub use pins::{Hangup, Part, Pins};
