@@ -7,6 +7,7 @@ mod folding;
 mod silence;
 
 use crate::app::{PATIENCE, TestApp};
+use boardcast_core::limits::TITLE_CHARS_MAX;
 use boardcast_sim::client::{Connection, Request};
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::{EventStream, Opened, StreamError};
@@ -95,6 +96,22 @@ pub(crate) async fn add_many(app: &TestApp, tasks: usize, description_bytes: usi
         }
     };
     join_all((0..WRITERS).map(write)).await;
+}
+
+/// Adds tasks with the largest titles there are: snapshots hold titles, not descriptions.
+pub(crate) async fn add_long_titles(app: &TestApp, tasks: usize) {
+    let title = format!("{}.", "\u{2028}".repeat(TITLE_CHARS_MAX - 1));
+    let body = json!({ "listId": "list-todo", "title": title });
+    for _ in 0..tasks {
+        app.post("/tasks", &body).await.expect(201);
+    }
+}
+
+/// A reader that takes nothing until it is asked to; past its `connected`.
+pub(crate) async fn open_stalled(app: &TestApp, query: &str) -> EventStream {
+    let path = format!("/boards/board-1/events{query}");
+    let opened = EventStream::open_narrow(app.address(), &path, &[], 4 * 1024).await;
+    greet(opened.unwrap()).await.0
 }
 
 /// Waits until so many watchers are registered, no more and no fewer.

@@ -2,23 +2,18 @@
 //! was pruned in the meantime they get a snapshot right there.
 
 use crate::app::{PATIENCE, TestApp, TimeSpan};
-use crate::stream::{START, add_many, bytes_of, greet, next, open, watch};
+use crate::stream::{START, add_long_titles, add_many, bytes_of, next, open, open_stalled, watch};
 use boardcast_sim::cursor::seq_of;
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::EventStream;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Tasks whose events are some three megabytes, far more than what a connection holds.
 const TASKS: usize = 100;
 const DESCRIPTION_BYTES: usize = 30_000;
-
-/// A reader that takes nothing until it is asked to, from a place on; past its `connected`.
-async fn open_stalled(app: &TestApp, query: &str) -> EventStream {
-    let path = format!("/boards/board-1/events{query}");
-    let opened = EventStream::open_narrow(app.address(), &path, &[], 4 * 1024).await;
-    greet(opened.unwrap()).await.0
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stopped_for_a_while_gets_everything_in_order() {
@@ -112,4 +107,36 @@ async fn where_a_slow_readers_place_was_pruned_a_snapshot_follows_and_then_the_r
         }
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_is_never_older_than_the_request_for_it_though_a_slow_reader_holds_one() {
+    let app = TestApp::start().await;
+    add_long_titles(&app, 400).await;
+    let stalled = [hold_snapshot(&app).await, hold_snapshot(&app).await];
+    for title in ["Since then", "And again"] {
+        let task = app.add_task("list-done", title).await;
+        let (mut stream, _) = open(&app, "?snapshot=1", None).await;
+        let snapshot = next(&mut stream).await.json();
+        let last = &snapshot["board"]["lists"][2]["tasks"].as_array().unwrap();
+        assert_eq!(last.last().unwrap()["id"], task["id"]);
+        assert_eq!(app.board("board-1").await, snapshot["board"]);
+    }
+    drop(stalled);
+    app.stop().await;
+}
+
+/// A connection that has taken the beginning of a snapshot and takes no more.
+async fn hold_snapshot(app: &TestApp) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut socket = socket.connect(app.address()).await.unwrap();
+    let request = "GET /boards/board-1/events?snapshot=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut taken = Vec::new();
+    while !String::from_utf8_lossy(&taken).contains("\"snapshot\"") {
+        let read = timeout(PATIENCE, socket.read_buf(&mut taken)).await;
+        assert_ne!(read.expect("more bytes").unwrap(), 0);
+    }
+    socket
 }

@@ -2,25 +2,18 @@
 //! overload. A browser's `EventSource` gives up for ever on any answer but 200.
 
 use super::{
-    START, add_many, ask, ask_for, bytes_of, cursor_of, greet, next, wait_for_seats, watch,
+    START, add_long_titles, add_many, ask, ask_for, bytes_of, cursor_of, next, open_stalled,
+    wait_for_seats, watch,
 };
 use crate::app::{PATIENCE, TestApp};
 use boardcast_sim::client::{Client, Request};
 use boardcast_sim::program::Program;
 use boardcast_sim::stream::{EventStream, Opened, StreamError};
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tokio::time::timeout;
-
-/// A reader that takes nothing until it is asked to, from a place on; past its `connected`.
-pub(crate) async fn open_stalled(app: &TestApp, query: &str) -> EventStream {
-    let path = format!("/boards/board-1/events{query}");
-    let opened = EventStream::open_narrow(app.address(), &path, &[], 4 * 1024).await;
-    greet(opened.unwrap()).await.0
-}
 
 async fn expect_end(stream: &mut EventStream) {
     assert_eq!(stream.next_within(PATIENCE).await, Ok(None));
@@ -193,15 +186,6 @@ async fn a_shutdown_cuts_who_does_not_take_the_rest_of_a_snapshot() {
     app.pause().await;
     let cut = stalled.next_within(PATIENCE).await;
     assert!(matches!(cut, Err(StreamError::Cut(_))), "{cut:?}");
-}
-
-/// Adds tasks with the largest titles there are: snapshots hold titles, not descriptions.
-async fn add_long_titles(app: &TestApp, tasks: usize) {
-    let title = format!("{}.", "\u{2028}".repeat(499));
-    let body = json!({ "listId": "list-todo", "title": title });
-    for _ in 0..tasks {
-        app.post("/tasks", &body).await.expect(201);
-    }
 }
 
 /// A server with so few descriptors that streams run out before its other connections do.
