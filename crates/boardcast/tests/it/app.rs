@@ -222,6 +222,18 @@ pub(crate) fn text(value: &Value) -> String {
         .to_owned()
 }
 
+/// Waits for what must come to hold.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let limit = PATIENCE * 2;
+    let in_time = tokio::time::timeout(limit, wait).await;
+    in_time.unwrap_or_else(|_| panic!("not within {limit:?}: {what}"));
+}
+
 /// Counts of a run, for whoever reads the test's output.
 #[allow(
     clippy::print_stdout,

@@ -70,8 +70,19 @@ impl ChildApp {
 
     /// How many descriptors it has open.
     pub(crate) fn descriptors(&self) -> usize {
-        let open = std::fs::read_dir(self.proc("fd")).expect("its descriptors");
-        open.count()
+        self.open_files().count()
+    }
+
+    /// How many of them are sockets.
+    pub(crate) fn sockets(&self) -> usize {
+        let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
+        self.open_files().filter(is_socket).count()
+    }
+
+    fn open_files(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = std::fs::read_dir(self.proc("fd")).expect("its descriptors");
+        // One that is closed just now has no target any more.
+        entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
     }
 
     fn proc(&self, what: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 mod app;
 mod bad_input;
 mod child;
+mod churn;
 mod founding;
 mod guard;
 mod load;
@@ -11,6 +12,7 @@ mod movers;
 mod races;
 mod raw;
 mod safe_writes;
+mod stall;
 mod stream;
 mod things;
 mod wire;
