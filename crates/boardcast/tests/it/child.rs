@@ -5,7 +5,11 @@
 use boardcast_sim::program::Program;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::time::sleep;
 
 /// A running program with the demo board.
 pub(crate) struct ChildApp {
@@ -21,15 +25,26 @@ impl ChildApp {
         Self { program, folder }
     }
 
-    /// Kills it as a power cut would, and starts it again where it was.
-    pub(crate) async fn kill_and_restart(&mut self) {
+    /// Kills it as a crash would.
+    pub(crate) async fn kill(&mut self) {
         self.program.kill9().await.expect("it can be killed");
-        self.restart().await;
     }
 
-    /// Starts it again after it ended.
+    /// Starts it again where it was, after it ended.
     pub(crate) async fn restart(&mut self) {
         self.program = start_on(self.address().port(), &data_in(&self.folder)).await;
+    }
+
+    /// Starts it after it ended, and kills it before it has come far.
+    pub(crate) async fn start_and_kill(&self, after: Duration) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boardcast"));
+        let command = command
+            .args(["--log", "off", "--data"])
+            .arg(data_in(&self.folder));
+        let child = command.arg("--listen").arg(self.address().to_string());
+        let mut child = child.stdout(Stdio::null()).spawn().expect("it starts");
+        sleep(after).await;
+        child.kill().await.expect("it can be killed");
     }
 
     /// Ends the test: the program stops in order when it is told to.

@@ -45,7 +45,8 @@ async fn they_do_so_too_when_the_server_is_killed_in_between() {
     let kill = async {
         for answered in [300, 800, 1_300, 1_800] {
             load.wait_for_acked(answered, LOAD_PATIENCE).await.unwrap();
-            app.kill_and_restart().await;
+            app.kill().await;
+            app.restart().await;
         }
     };
     tokio::join!(cut_until(&crowd, &load, seed, 2_000, 2_000), kill);
