@@ -47,10 +47,12 @@ impl ChildApp {
         child.kill().await.expect("it can be killed");
     }
 
-    /// Ends the test: the program stops in order when it is told to.
-    pub(crate) async fn stop(mut self) {
+    /// Tells it to stop: it does so in order, within its deadline, and leaves one file (and the
+    /// empty lock beside it).
+    pub(crate) async fn stop_in_order(&mut self) {
         let status = self.program.terminate().await.expect("it ends");
         assert!(status.success(), "{status}:\n{}", self.program.output());
+        assert_eq!(self.files(), ["test.db", "test.db.lock"]);
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -62,7 +64,7 @@ impl ChildApp {
     }
 
     /// What lies in the data file's folder, by name.
-    pub(crate) fn files(&self) -> Vec<String> {
+    fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name());
         let mut names: Vec<_> = names

@@ -20,7 +20,7 @@ const AT_ONCE: u64 = 50;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_readers_that_went_away_leave_no_descriptor_and_no_memory() {
     const GROWTH_MAX: u64 = 20 * 1024 * 1024;
-    let app = ChildApp::start().await;
+    let mut app = ChildApp::start().await;
     let at_rest = app.sockets();
     let ground = Ground::make(app.address(), "busy", 2).await;
     // The first round warms up what is kept for good: the allocator's pools, threads.
@@ -35,7 +35,7 @@ async fn ten_thousand_readers_that_went_away_leave_no_descriptor_and_no_memory()
     // Each reading connection opens the write-ahead log when it is first needed.
     assert!(after.0 <= before.0 + READERS_MAX, "{counts}");
     assert!(after.1 <= before.1 + GROWTH_MAX, "{counts}");
-    app.stop().await;
+    app.stop_in_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,7 +93,7 @@ async fn after_twenty_kills_every_answered_write_happened_once_and_everyone_saw_
         cursor(address, BOARDS[1]).await,
     ];
     assert_eq!(after, heads, "a retry does nothing");
-    app.stop().await;
+    app.stop_in_order().await;
 }
 
 async fn cursor(address: SocketAddr, board: &str) -> String {

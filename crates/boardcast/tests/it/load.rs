@@ -59,7 +59,7 @@ async fn they_do_so_too_when_the_server_is_killed_in_between() {
         "a retry is answered in the end"
     );
     assert_eq!(ledger.ask_again(address).await, Vec::<String>::new());
-    app.stop().await;
+    app.stop_in_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ mod bad_input;
 mod child;
 mod churn;
 mod crash;
+mod drain;
 mod founding;
 mod guard;
 mod load;

@@ -24,7 +24,7 @@ async fn readers_that_stopped_are_closed_in_the_end_and_cost_nobody_anything() {
     const STALLED: usize = 20;
     /// All events, kept for each of them, would be 200 MB.
     const GROWTH_MAX: u64 = 24 * 1024 * 1024;
-    let app = ChildApp::start().await;
+    let mut app = ChildApp::start().await;
     let (address, at_rest) = (app.address(), app.sockets());
     let ground = Ground::make(address, "busy", 2).await;
     let crowd = Crowd::gather(address, "busy", 5, 5).await.unwrap();
@@ -72,7 +72,7 @@ async fn readers_that_stopped_are_closed_in_the_end_and_cost_nobody_anything() {
     for seen in resumed.await {
         assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
     }
-    app.stop().await;
+    app.stop_in_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
