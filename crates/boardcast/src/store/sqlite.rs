@@ -41,7 +41,7 @@ pub struct Opened {
     pub readers: Arc<Readers>,
 }
 
-/// Why a data file can't be used. Shows as a sentence that says what to do.
+/// Why a data file can't be used. Shows as a sentence that says what to do, its cause in it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
@@ -53,20 +53,20 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// The path leads nowhere.
-    #[error("{} can't be used: {source}. Its folder must exist and be writable.", path.display())]
+    #[error("{} can't be used: {cause}. Its folder must exist and be writable.", path.display())]
     Path {
         /// The data file as it was given.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The lock file can't be made or locked.
-    #[error("the lock file {} can't be used: {source}. The folder must exist and be writable.", path.display())]
+    #[error("the lock file {} can't be used: {cause}. The folder must exist and be writable.", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A library with a known corruption bug.
     #[error(
@@ -109,12 +109,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Anything else.
-    #[error("{} can't be opened: {source}", path.display())]
+    #[error("{} can't be opened: {cause}", path.display())]
     Sqlite {
         /// The data file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
 }
 
@@ -133,9 +133,9 @@ pub fn open(
     check_version(rusqlite::version_number(), rusqlite::version())?;
     let path = &real_path(path)?;
     let lock = DataLock::take(path)?;
-    let explain = |source| OpenError::Sqlite {
+    let explain = |cause| OpenError::Sqlite {
         path: path.into(),
-        source,
+        cause,
     };
     let mut connection = Connection::open(path).map_err(explain)?;
     connection.busy_timeout(BUSY_WAIT_MAX).map_err(explain)?;
@@ -162,9 +162,9 @@ fn check_version(number: i32, found: &'static str) -> Result<(), OpenError> {
 /// The data file by its own name, whatever links lead there: SQLite keeps the write-ahead log beside
 /// that, so there the lock must stand too. Absolute, so that SQLite takes no name for a URI.
 fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
-    follow(path).map_err(|source| OpenError::Path {
+    follow(path).map_err(|cause| OpenError::Path {
         path: path.into(),
-        source,
+        cause,
     })
 }
 
@@ -190,9 +190,9 @@ fn follow(path: &Path) -> std::io::Result<PathBuf> {
 fn begin_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let answer = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
-    let mode = answer.map_err(|source| OpenError::Sqlite {
+    let mode = answer.map_err(|cause| OpenError::Sqlite {
         path: path.into(),
-        source,
+        cause,
     })?;
     if mode == "wal" {
         Ok(())
@@ -220,9 +220,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let is_busy: bool = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-        .map_err(|source| OpenError::Sqlite {
+        .map_err(|cause| OpenError::Sqlite {
             path: path.into(),
-            source,
+            cause,
         })?;
     if is_busy {
         Err(OpenError::Checkpoint { path: path.into() })
@@ -263,9 +263,9 @@ impl DataLock {
     fn take(data: &Path) -> Result<Self, OpenError> {
         const PAUSE_MS: u64 = 50;
         let path = with_suffix(data, ".lock");
-        let explain = |source| OpenError::Lock {
+        let explain = |cause| OpenError::Lock {
             path: path.clone(),
-            source,
+            cause,
         };
         let mut file = File::options()
             .read(true)
@@ -284,7 +284,7 @@ impl DataLock {
                 Err(TryLockError::WouldBlock) => {
                     std::thread::sleep(Duration::from_millis(PAUSE_MS));
                 }
-                Err(TryLockError::Error(source)) => return Err(explain(source)),
+                Err(TryLockError::Error(cause)) => return Err(explain(cause)),
             }
         }
         let mut text = String::new();

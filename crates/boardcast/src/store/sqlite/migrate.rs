@@ -18,11 +18,11 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
         path: path.into(),
         why,
     };
-    let explain = |source: rusqlite::Error| match source.sqlite_error_code() {
+    let explain = |cause: rusqlite::Error| match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign("it is no SQLite database".into()),
         _ => OpenError::Sqlite {
             path: path.into(),
-            source,
+            cause,
         },
     };
     let found = user_version(connection).map_err(explain)?;
@@ -59,9 +59,9 @@ pub(super) fn run(
     path: &Path,
     now: Timestamp,
 ) -> Result<(), OpenError> {
-    let explain = |source| OpenError::Sqlite {
+    let explain = |cause| OpenError::Sqlite {
         path: path.into(),
-        source,
+        cause,
     };
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
