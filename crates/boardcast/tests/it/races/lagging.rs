@@ -92,7 +92,8 @@ async fn where_a_slow_readers_place_was_pruned_a_snapshot_follows_and_then_the_r
             let (pruned_at, snapshot) = read_run(&mut stream, first).await;
             let snapshot = snapshot.expect("not the end");
             let board = app.board("board-1").await;
-            assert!(pruned_at > first, "some events were on their way");
+            // None or some events were on their way before retention came.
+            assert!(pruned_at >= first);
             assert!(
                 pruned_at < 8 + TASKS as u64 - events_kept,
                 "not pruned in between"
