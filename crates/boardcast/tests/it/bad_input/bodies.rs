@@ -89,6 +89,34 @@ async fn too_large_reaches_a_client_that_sends_everything_first() {
     tried.stop().await;
 }
 
+/// Over a slow line the body takes its time, and the refusal waits at the end of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_large_reaches_a_client_that_sends_slowly() {
+    const PIECES: usize = 25;
+    let tried = Tried::start().await;
+    let mut slow = Vec::new();
+    for encode in [with_length, in_chunks] {
+        let request = encode(&padded(2 * 1024 * 1024));
+        let mut socket = RawSocket::open(tried.app.address()).await;
+        slow.push(tokio::spawn(async move {
+            for piece in request.chunks(request.len().div_ceil(PIECES)) {
+                socket
+                    .write(piece)
+                    .await
+                    .expect("it takes all that is sent");
+                // The line is that slow.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            let answer = socket.answer().await.expect("the refusal is not lost");
+            check_problem(&answer.expect(413));
+        }));
+    }
+    for slow in slow {
+        slow.await.unwrap();
+    }
+    tried.stop().await;
+}
+
 /// What is refused before its body was read leaves a body behind, which must not be taken for
 /// requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,7 +163,8 @@ async fn who_asks_before_sending_is_told_to_go_on_or_refused_at_once() {
     ];
     for (head, length, status) in refused {
         let mut socket = ask(&head, length).await;
-        check_problem(&socket.answer().await.unwrap().expect(status));
+        let answer = socket.answer().await.unwrap().expect(status);
+        check_problem(&answer);
     }
     let body = padded(1_000);
     let mut socket = ask(HEAD, body.len()).await;
