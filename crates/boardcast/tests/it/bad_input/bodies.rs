@@ -143,6 +143,42 @@ async fn a_refused_body_is_never_read_as_a_request() {
     tried.stop().await;
 }
 
+/// A client that keeps its connection must know whether the next request will be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_goes_on_after_a_refusal_or_the_refusal_says_that_it_ends() {
+    let tried = Tried::start().await;
+    let body = "{\"listId\":\"list-todo\"}";
+    let refused = [
+        (HEAD.to_owned(), 422),
+        (HEAD.replace("/tasks", "/nothing"), 404),
+        (HEAD.replace("POST", "PUT"), 405),
+        (HEAD.replace("application/json", "text/plain"), 415),
+        (HEAD.replace("localhost", "evil.example"), 421),
+        (format!("{HEAD}Origin: http://evil.example\r\n"), 403),
+        (format!("{HEAD}If-Match: 1\r\n"), 422),
+    ];
+    let mut goes_on = 0;
+    for (head, status) in refused {
+        let mut socket = RawSocket::open(tried.app.address()).await;
+        let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        socket.write(head.as_bytes()).await.unwrap();
+        // Many clients send the two apart: the refusal may come before the body.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        socket.write(body.as_bytes()).await.unwrap();
+        let answer = socket.answer().await.unwrap().expect(status);
+        if answer.header("connection") == Some("close") {
+            assert_eq!(socket.rest().await, b"", "{status}");
+            continue;
+        }
+        goes_on += 1;
+        let next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        socket.write(next.as_bytes()).await.unwrap();
+        socket.answer().await.unwrap().expect(200);
+    }
+    assert!(goes_on > 0, "a body that was read needs no end");
+    tried.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_before_sending_is_told_to_go_on_or_refused_at_once() {
     let tried = Tried::start().await;
@@ -165,6 +201,7 @@ async fn who_asks_before_sending_is_told_to_go_on_or_refused_at_once() {
         let mut socket = ask(&head, length).await;
         let answer = socket.answer().await.unwrap().expect(status);
         check_problem(&answer);
+        assert_eq!(answer.header("connection"), Some("close"), "{status}");
     }
     let body = padded(1_000);
     let mut socket = ask(HEAD, body.len()).await;
