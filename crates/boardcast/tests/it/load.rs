@@ -23,7 +23,7 @@ async fn three_hundred_watchers_that_are_cut_all_the_time_see_every_write_once_a
         .writers(20)
         .per_second(200)
         .spawn();
-    cut_until(&crowd, &load, seed, 2_000, 3_000).await;
+    cut_until(&crowd, &load, seed, 2_000, 2_000).await;
     let ledger = load.stop().await;
     let verdict = crowd.judge(&ledger).await;
     assert_good(&verdict);
