@@ -7,6 +7,7 @@ mod child;
 mod churn;
 mod crash;
 mod drain;
+mod faults;
 mod flags;
 mod founding;
 mod guard;
