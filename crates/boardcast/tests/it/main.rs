@@ -17,6 +17,7 @@ mod program;
 mod races;
 mod raw;
 mod safe_writes;
+mod second;
 mod stall;
 mod stream;
 mod things;
