@@ -3,6 +3,7 @@
 
 mod answer;
 mod boards;
+mod connection;
 mod decode;
 mod events;
 mod guard;
@@ -13,6 +14,7 @@ mod tasks;
 mod unread;
 mod write;
 
+pub use connection::Connections;
 pub use guard::{Guard, PublicUrl};
 
 use crate::auth::Auth;
