@@ -6,11 +6,9 @@ use super::decode::{Parameters, PathId};
 use crate::engine::{From, NoStream};
 use crate::live::{Hangup, Heartbeat};
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
-use boardcast_core::frame;
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
@@ -40,9 +38,7 @@ pub(super) async fn watch(
     };
     match watched {
         Ok(stream) => Ok(answer::stream(version, stream.into_body())),
-        Err(NoStream::ComeBack { retry_ms }) => {
-            Ok(answer::stream(version, Body::from(frame::retry(retry_ms))))
-        }
+        Err(NoStream::ComeBack { retry_ms }) => Ok(answer::turned_away(version, retry_ms)),
         Err(NoStream::NoBoard) if matches!(from, From::Cursor(_) | From::Unreadable) => {
             Ok(answer::never_come_back())
         }

@@ -7,6 +7,7 @@ use super::pins::Part;
 use super::watcher::{Step, Watcher};
 use super::{Hangup, Log, Pins, ReadError};
 use crate::outside::{Outside, random_within};
+use crate::spine;
 use axum::body::Body;
 use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS};
 use bytes::Bytes;
@@ -44,7 +45,7 @@ impl Stream {
         Body::from_stream(stream::unfold(
             state,
             |(mut stream, last_sent)| async move {
-                let bytes = stream.next(last_sent).await?;
+                let bytes = spine::guard(stream.next(last_sent)).await?;
                 Some((Ok::<_, Infallible>(bytes), (stream, Instant::now())))
             },
         ))

@@ -233,6 +233,14 @@ async fn past_the_most_streams_callers_are_told_when_to_come_back() {
         expect_sent_away(ask(&headers).await).await;
     }
 
+    // They don't have to go for their connections to end.
+    let mut turned_away = Vec::new();
+    for _ in 0..40 {
+        let opened = ask(&[]).await;
+        assert_eq!(opened.header("connection"), Some("close"));
+        turned_away.push(opened);
+    }
+
     // Everybody else is served as ever, and a stream that leaves makes room for another.
     let client = Client::new(server.addr());
     client.get("/boards/board-1").await.unwrap().expect(200);
@@ -241,6 +249,6 @@ async fn past_the_most_streams_callers_are_told_when_to_come_back() {
     streams.pop().unwrap().cut();
     let came_back = async { while next(&mut ask(&[]).await.stream).await.data.is_none() {} };
     timeout(PATIENCE, came_back).await.expect("there is room");
-    drop(streams);
+    drop((streams, turned_away));
     assert!(server.terminate().await.unwrap().success());
 }
