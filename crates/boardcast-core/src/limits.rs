@@ -63,6 +63,8 @@ pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Milliseconds that a start waits for the data file's lock: a predecessor that is draining.
 pub const LOCK_WAIT_MS_MAX: u64 = 2_000;
 
+/// Days for which what was deleted can come back, and for which its id stays taken.
+pub const DELETED_DAYS_KEPT: u32 = 30;
 /// Days for which events are kept (a setting's default).
 pub const EVENTS_KEPT_DAYS: u32 = 30;
 /// Events kept for each board whatever their age (a setting's default).

@@ -3,6 +3,7 @@
 
 mod log;
 mod migrate;
+mod retention;
 mod rows;
 mod writer;
 
