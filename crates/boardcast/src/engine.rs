@@ -3,7 +3,9 @@
 
 use crate::live::body::Stream;
 use crate::live::hub::Hub;
-use crate::live::{Hangup, Heartbeat, Log, Part, Pins, ReadError, Snapshot, Start, Watcher};
+use crate::live::{
+    Hangup, Heartbeat, Location, Log, Part, Pins, ReadError, Snapshot, Start, Watcher,
+};
 use crate::outside::{Outside, random_within};
 use crate::store::queue::Submissions;
 use crate::store::sqlite::{Opened, Readers};
@@ -152,16 +154,24 @@ impl Engine {
             return Err(self.come_back());
         }
         let mut seat = self.hub.attach(board_id);
-        let judged = match from {
-            From::Cursor(cursor) => seat
-                .look(|tail| tail.judge(cursor))
-                .map(|is_good| (is_good, cursor)),
-            _ => None,
+        let in_memory = match from {
+            From::Cursor(cursor) => seat.look(|tail| tail.locate(cursor)),
+            From::Head | From::Snapshot | From::Unreadable => None,
         };
-        let start = match judged {
-            Some((true, cursor)) => Start::After(cursor),
-            Some((false, _)) => Start::Snapshot,
-            None => self.judge_by_log(seat.board_id(), from).await?,
+        let location = match in_memory {
+            Some(location) => location,
+            None => self.locate(seat.board_id(), from).await?,
+        };
+        let start = match from {
+            From::Head => Start::After {
+                place: location.head,
+                head: location.head,
+            },
+            From::Cursor(place) if location.is_good => Start::After {
+                place,
+                head: location.head,
+            },
+            From::Cursor(_) | From::Snapshot | From::Unreadable => Start::Snapshot,
         };
         Ok(Stream {
             seat,
@@ -176,22 +186,15 @@ impl Engine {
     }
 
     /// One indexed read, in a transaction that began after the watcher was registered.
-    async fn judge_by_log(&self, board_id: &BoardId, from: From) -> Result<Start, NoStream> {
+    async fn locate(&self, board_id: &BoardId, from: From) -> Result<Location, NoStream> {
         let cursor = match from {
             From::Cursor(cursor) => Some(cursor),
             From::Head | From::Snapshot | From::Unreadable => None,
         };
-        let location = self
-            .readers
-            .locate(board_id, cursor)
-            .await
-            .map_err(|ReadError| self.come_back())?;
-        let location = location.ok_or(NoStream::NoBoard)?;
-        Ok(match from {
-            From::Head => Start::After(location.head),
-            From::Cursor(cursor) if location.is_good => Start::After(cursor),
-            From::Cursor(_) | From::Snapshot | From::Unreadable => Start::Snapshot,
-        })
+        let located = self.readers.locate(board_id, cursor).await;
+        located
+            .map_err(|ReadError| self.come_back())?
+            .ok_or(NoStream::NoBoard)
     }
 
     fn come_back(&self) -> NoStream {

@@ -1,6 +1,7 @@
 //! Boards that somebody watches: the tail of each one's log in memory, and a wake-up when it grows.
 //! A board that nobody watches costs a commit nothing but one look-up.
 
+use super::Location;
 use boardcast_core::cursor::{Cursor, Meeting};
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::{TAIL_BYTES_MAX, TAILS_BYTES_MAX};
@@ -158,7 +159,7 @@ pub struct Tail {
 /// What a tail has after a place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum After {
-    /// Nothing: the watcher has everything that was published.
+    /// Nothing: the watcher has everything that was published since somebody watches.
     CaughtUp,
     /// Frames from the next event on.
     Frames {
@@ -190,18 +191,13 @@ impl Tail {
         self.head
     }
 
-    /// Whether a cursor is a place in this board's history, as far as the tail can tell. Of a board
-    /// that was deleted it tells nothing: no stream begins there.
+    /// Where the log stands and whether a cursor is a place in it, as far as the tail can tell. Of a
+    /// board that was deleted it tells nothing: no stream begins there.
     #[must_use]
-    pub fn judge(&self, cursor: Cursor) -> Option<bool> {
-        if self.has_ended {
-            return None;
-        }
-        if self.head == Some(cursor) {
-            return Some(true);
-        }
-        self.segment_with(cursor.seq)
-            .and_then(|segment| segment.holds(cursor))
+    pub fn locate(&self, cursor: Cursor) -> Option<Location> {
+        let head = self.head.filter(|_| !self.has_ended)?;
+        let is_good = cursor == head || self.segment_with(cursor.seq)?.holds(cursor)?;
+        Some(Location { head, is_good })
     }
 
     /// What comes after a place.
@@ -335,12 +331,14 @@ mod tests {
             seq,
             mark: Mark::ZERO,
         };
-        assert_eq!(tail.judge(place(5)), Some(true));
-        assert_eq!(tail.judge(place(7)), Some(true));
-        assert_eq!(tail.judge(foreign(6)), Some(false));
-        assert_eq!(tail.judge(foreign(7)), Some(false));
-        assert_eq!(tail.judge(place(4)), None);
-        assert_eq!(tail.judge(place(8)), None);
+        let is_good = |cursor| tail.locate(cursor).map(|location| location.is_good);
+        assert_eq!(is_good(place(5)), Some(true));
+        assert_eq!(is_good(place(7)), Some(true));
+        assert_eq!(is_good(foreign(6)), Some(false));
+        assert_eq!(is_good(foreign(7)), Some(false));
+        assert_eq!(is_good(place(4)), None);
+        assert_eq!(is_good(place(8)), None);
+        assert_eq!(Tail::new(Arc::default()).locate(place(0)), None);
     }
 
     #[test]
@@ -349,7 +347,8 @@ mod tests {
         let mut deletion = SegmentBuilder::new(board());
         deletion.push(place(8), 8, br#"{"type":"board_deleted"}"#);
         tail.push(deletion.build().unwrap());
-        assert_eq!((tail.judge(place(8)), tail.judge(place(6))), (None, None));
+        assert_eq!(tail.locate(place(8)), None);
+        assert_eq!(tail.locate(place(6)), None);
     }
 
     #[test]

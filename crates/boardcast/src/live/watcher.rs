@@ -12,8 +12,14 @@ use bytes::Bytes;
 /// Where a watcher begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// After this event: the head, or the caller's own good cursor.
-    After(Cursor),
+    /// After an event: the head, or the caller's own good cursor.
+    After {
+        /// That event.
+        place: Cursor,
+        /// The newest event when it came. The log has it even where the tail doesn't know of it:
+        /// the tail of a board that nobody watched is empty.
+        head: Cursor,
+    },
     /// With the whole board.
     Snapshot,
 }
@@ -47,6 +53,8 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Watcher {
     phase: Phase,
+    /// The log reaches at least to this number, whatever the tail says.
+    log_reaches: u64,
     heartbeat: Heartbeat,
 }
 
@@ -70,6 +78,10 @@ impl Watcher {
     pub fn new(start: Start, heartbeat: Heartbeat) -> Self {
         Self {
             phase: Phase::Greeting(start),
+            log_reaches: match start {
+                Start::After { head, .. } => head.seq,
+                Start::Snapshot => 0,
+            },
             heartbeat,
         }
     }
@@ -84,6 +96,7 @@ impl Watcher {
             Phase::Following(place) => {
                 let place = *place;
                 match tail.after(place) {
+                    After::CaughtUp if place.seq < self.log_reaches => Step::ReadLog(place),
                     After::CaughtUp => Step::Wait,
                     After::Behind => Step::ReadLog(place),
                     After::Frames {
@@ -168,9 +181,9 @@ impl Watcher {
 
     fn greet(&mut self, start: Start) -> Step {
         let cursor = match start {
-            Start::After(cursor) => {
-                self.phase = Phase::Following(cursor);
-                Some(cursor)
+            Start::After { place, .. } => {
+                self.phase = Phase::Following(place);
+                Some(place)
             }
             Start::Snapshot => {
                 self.phase = Phase::Lost;
