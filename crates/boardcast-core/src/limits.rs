@@ -52,6 +52,12 @@ pub const READERS_MAX: usize = 4;
 pub const LOG_READ_ROWS_MAX: usize = 1_000;
 /// Bytes in one read of the log; also what a watcher that lags may hold in memory.
 pub const LOG_READ_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of events in one page of the log, about.
+pub const EVENTS_PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds that a request for a page may wait for an event.
+pub const EVENTS_WAIT_SECONDS_MAX: u64 = 30;
+/// Boards that one stream may follow: its ids name them all.
+pub const BOARDS_PER_STREAM_MAX: usize = 32;
 /// Rows that one pass of retention deletes before the writer looks at its queue again.
 pub const PRUNE_ROWS_MAX: usize = 500;
 /// Seconds between two looks of the writer for what retention may delete.

@@ -6,10 +6,12 @@
 
 pub mod body;
 pub mod hub;
+mod merge;
 mod pins;
 mod socket;
 mod watcher;
 
+pub use merge::{Asked, Merge};
 pub use pins::{Hangup, Part, Pins};
 pub use socket::GuardedSocket;
 pub use watcher::{Heartbeat, Start, Watcher};

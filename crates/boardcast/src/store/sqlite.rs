@@ -1,13 +1,15 @@
 //! The SQLite backend: one writing connection, a few reading ones, one file. Opening it is here: the
 //! lock, the version floor, settings, migrations, and the checkpoint without which nothing is served.
 
+mod deleted;
 mod log;
 mod migrate;
 mod retention;
 mod rows;
 mod writer;
 
-pub use log::Readers;
+pub use deleted::{Deleted, DeletedBoard, DeletedThing};
+pub use log::{EventsRead, Readers};
 pub use writer::Writer;
 
 use super::Retention;

@@ -89,9 +89,11 @@ impl View for Rows<'_> {
             WHERE board_no = ? AND deleted_seq = ? AND list_id = ? ORDER BY rank";
         let read = || {
             let mut statement = self.connection.prepare_cached(tasks)?;
-            let found =
-                statement.query_map(params![board_no, deleted_seq, id.as_str()], task_from)?;
-            found.map(|found| found.map(|(_, task)| task)).collect()
+            let gone_with = params![board_no, deleted_seq, id.as_str()];
+            let found = statement.query_map(gone_with, task_from)?;
+            found
+                .map(|found| found.map(|(_, task)| task))
+                .collect::<Result<_, _>>()
         };
         let tasks = read().map_err(|error: rusqlite::Error| Fault(error.into()))?;
         Ok(Some((list, tasks)))
@@ -360,6 +362,10 @@ pub(super) fn apply(
                 sql,
                 params![board.name.as_str(), board.version, board.id.as_str()],
             )
+        }
+        Change::BoardRestored { board } => {
+            let sql = "UPDATE board SET version = ?, deleted_at = NULL WHERE id = ?";
+            changed_one(connection, sql, params![board.version, board.id.as_str()])
         }
         Change::BoardDeleted => changed_one(
             connection,

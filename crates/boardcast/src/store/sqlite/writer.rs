@@ -9,11 +9,9 @@ use super::retention::{self, oldest_answer};
 use super::{DataLock, rows, wal_path};
 use crate::outside::Outside;
 use crate::store::{Answer, Committed, Failure, Fatal, Retention};
-use boardcast_core::cursor::{Cursor, Mark};
+use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, SegmentBuilder};
-use boardcast_core::limits::{
-    ANSWER_HOURS_KEPT, PRUNE_ROWS_MAX, PRUNE_SECONDS, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES,
-};
+use boardcast_core::limits::{PRUNE_SECONDS, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
 use boardcast_core::model::{BoardId, Timestamp};
 use boardcast_core::protocol::{Change, Command, Event, IdempotencyKey, Outcome, Refusal, Request};
 use boardcast_core::rules::{self, Decision, Stopped};
@@ -202,6 +200,12 @@ impl Writer {
         let has_more = retention::step(&self.connection, self.retention, now)?;
         self.end()?;
         Ok(has_more)
+    }
+
+    /// The newest ordinal ever given to an event.
+    pub fn last_ordinal(&self) -> rusqlite::Result<u64> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'";
+        self.connection.query_row(sql, [], |row| row.get(0))
     }
 
     /// Reads a fact about the file itself.
