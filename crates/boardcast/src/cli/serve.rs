@@ -5,6 +5,7 @@ use crate::serve::{Machine, Server, display_url};
 use crate::{spine, telemetry};
 use anyhow::Context;
 use boardcast_core::limits::DRAIN_SECONDS_MAX;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,21 +56,21 @@ fn give_up_after_deadline() {
     });
 }
 
-#[allow(
-    clippy::print_stdout,
-    reason = "tells the person at the terminal where to look"
-)]
+/// Tells the person at the terminal where to look. Whoever has closed the output doesn't want to
+/// know.
 fn greet(args: &ServeArgs, server: &Server) {
     let url = display_url(server.address());
-    println!("Boardcast serves {} on {url}", args.data.display());
-    if !server.has_demo() {
-        return;
+    let mut text = format!("Boardcast serves {} on {url}\n", args.data.display());
+    if server.has_demo() {
+        text += &format!(
+            "\nIt holds a demo board. Watch it:\n  \
+             curl -N {url}/boards/board-1/events\n\
+             and change it from another terminal:\n  \
+             curl --json '{{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}}' {url}/tasks\n"
+        );
     }
-    println!();
-    println!("It holds a demo board. Watch it:");
-    println!("  curl -N {url}/boards/board-1/events");
-    println!("and change it from another terminal:");
-    println!(
-        "  curl --json '{{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}}' {url}/tasks"
-    );
+    let mut stdout = std::io::stdout();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
 }
