@@ -185,7 +185,7 @@ pub struct Tail {
 }
 
 /// What a tail has after a place.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum After<T> {
     /// Nothing: the watcher has everything that was published since somebody watches.
     CaughtUp,
@@ -325,19 +325,39 @@ mod tests {
         tail
     }
 
+    fn after(tail: &Tail, seq: u64) -> After<u64> {
+        match tail.after(place(seq)) {
+            After::CaughtUp => After::CaughtUp,
+            After::Behind => After::Behind,
+            After::Events(segment) => After::Events(segment.last().seq),
+        }
+    }
+
     #[test]
     fn a_tail_gives_what_comes_after_a_place_or_says_that_it_cannot() {
         let tail = tail_of(5..=7);
-        assert_eq!(tail.after(place(7)), After::CaughtUp);
+        assert_eq!(after(&tail, 7), After::CaughtUp);
         assert_eq!(
-            tail.after(place(9)),
+            after(&tail, 9),
             After::CaughtUp,
             "a reader ahead of the hub waits"
         );
-        assert!(matches!(tail.after(place(4)), After::Frames { to, .. } if to == place(5)));
-        assert!(matches!(tail.after(place(6)), After::Frames { to, .. } if to == place(7)));
-        assert_eq!(tail.after(place(3)), After::Behind);
-        assert_eq!(Tail::new(Arc::default()).after(place(3)), After::CaughtUp);
+        assert_eq!(after(&tail, 4), After::Events(5));
+        assert_eq!(after(&tail, 6), After::Events(7));
+        assert_eq!(after(&tail, 3), After::Behind);
+        assert_eq!(after(&Tail::new(Arc::default()), 3), After::CaughtUp);
+    }
+
+    #[test]
+    fn a_tail_serves_nothing_from_before_its_board_came_back() {
+        let mut tail = tail_of(5..=7);
+        let mut restored = SegmentBuilder::new(board());
+        restored.push(place(8), 8, br#"{"type":"board_restored"}"#);
+        restored.push(place(9), 9, b"{}");
+        tail.push(restored.build().unwrap());
+        assert_eq!(after(&tail, 7), After::Behind);
+        assert_eq!(after(&tail, 8), After::Behind);
+        assert_eq!(after(&tail, 9), After::CaughtUp);
     }
 
     #[test]
@@ -382,7 +402,7 @@ mod tests {
             (0, Some(place(140))),
             "too large to keep at all"
         );
-        assert_eq!(tail.after(place(100)), After::Behind);
+        assert_eq!(after(&tail, 100), After::Behind);
     }
 
     #[test]

@@ -3,4 +3,5 @@
 
 mod app;
 mod founding;
+mod proxies;
 mod stream;
