@@ -68,6 +68,9 @@ pub const WAL_CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Milliseconds that a start waits for the data file's lock: a predecessor that is draining.
 pub const LOCK_WAIT_MS_MAX: u64 = 2_000;
+/// Milliseconds that SQLite waits while another program has the data file locked: one that looks at
+/// it or copies it is done by then, and requests wait behind this.
+pub const BUSY_WAIT_MS_MAX: u64 = 2_000;
 
 /// Days for which what was deleted can come back, and for which its id stays taken.
 pub const DELETED_DAYS_KEPT: u32 = 30;

@@ -31,6 +31,8 @@ struct control {
     uint64_t syncs_wal;
     uint64_t failed_writes;   /* failures made up here */
     uint64_t failed_syncs;
+    uint64_t read_fails;      /* not 0: reads fail with EIO */
+    uint64_t failed_reads;
 };
 
 enum file { OTHER, DB, WAL, BESIDE };
@@ -164,6 +166,28 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t at) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t at) {
     return write_fails(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, length, at);
+}
+
+/* Whether a read from fd has to fail; errno is set then. The switch is looked at first: sockets are
+ * read here as well, and naming a descriptor takes a system call. */
+static int read_fails(int fd) {
+    if (!control || get(&control->read_fails) == 0 || file_of(fd) == OTHER)
+        return 0;
+    add_one(&control->failed_reads);
+    errno = EIO;
+    return 1;
+}
+
+ssize_t read(int fd, void *bytes, size_t length) {
+    return read_fails(fd) ? -1 : syscall(SYS_read, fd, bytes, length);
+}
+
+ssize_t pread(int fd, void *bytes, size_t length, off_t at) {
+    return read_fails(fd) ? -1 : syscall(SYS_pread64, fd, bytes, length, at);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t length, off64_t at) {
+    return read_fails(fd) ? -1 : syscall(SYS_pread64, fd, bytes, length, at);
 }
 
 int ftruncate(int fd, off_t length) {

@@ -20,7 +20,7 @@ int main(int count, char **words) {
     signal(SIGTERM, stop);
     const char *port = getenv("STAND_IN_PORT");
     const char *given = strrchr(words[2], ':') + 1;
-    printf("starting\nBoard is at http://127.0.0.1:%s/ now\n", port ? port : given);
+    printf("starting\nBoard is at http://localhost:%s/ now\n", port ? port : given);
     for (int line = 0; !strcmp(task, "chatter") && line < 20000; line++)
         printf("line %d\n", line);
     printf("ready\n");

@@ -8,6 +8,7 @@
 
 int main(int count, char **words) {
     int fd = open(words[1], O_RDWR | O_CREAT, 0644);
+    char bytes[1];
     for (int at = 2; at < count; at++) {
         const char *word = words[at];
         long done = -2;
@@ -15,6 +16,9 @@ int main(int count, char **words) {
         if (!strcmp(word, "write")) done = write(fd, "four", 4);
         if (!strcmp(word, "pwrite")) done = pwrite(fd, "four", 4, 8);
         if (!strcmp(word, "pwrite64")) done = pwrite64(fd, "four", 4, 1L << 33);
+        if (!strcmp(word, "read")) done = read(fd, bytes, 1);
+        if (!strcmp(word, "pread")) done = pread(fd, bytes, 1, 0);
+        if (!strcmp(word, "pread64")) done = pread64(fd, bytes, 1, 0);
         if (!strcmp(word, "fsync")) done = fsync(fd);
         if (!strcmp(word, "fdatasync")) done = fdatasync(fd);
         if (!strcmp(word, "grow")) done = ftruncate(fd, 1L << 34);

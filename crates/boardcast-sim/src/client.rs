@@ -62,6 +62,11 @@ impl Request {
         self
     }
 
+    /// The body as JSON, if it has one that is.
+    pub fn body_json(&self) -> Option<Value> {
+        serde_json::from_slice(self.body.as_ref()?).ok()
+    }
+
     /// Sends no `Host`.
     #[must_use]
     pub fn without_host(mut self) -> Self {

@@ -4,12 +4,18 @@
 /// How many lower-case hex digits a mark has: 48 bits.
 const MARK_DIGITS: usize = 12;
 
-/// The number in a cursor `<seq>-<mark>`.
+/// The place before the first event: it has no mark of its own.
+const START: &str = "0-000000000000";
+
+/// The number in a cursor `<seq>-<mark>`; 0 before the first event.
 ///
 /// # Errors
-/// If it doesn't look as the contract says: a number from 1 without leading zeros, a dash, twelve
+/// If it doesn't look as the contract says: a number without leading zeros, a dash, twelve
 /// lower-case hex digits.
 pub fn seq_of(cursor: &str) -> Result<u64, String> {
+    if cursor == START {
+        return Ok(0);
+    }
     let malformed = || format!("{cursor:?} is not a cursor <seq>-<mark>");
     let (seq, mark) = cursor.split_once('-').ok_or_else(malformed)?;
     let plain = !seq.starts_with('0') && seq.bytes().all(|digit| digit.is_ascii_digit());
@@ -44,6 +50,7 @@ mod tests {
     #[test]
     fn a_well_formed_cursor_gives_its_number() {
         assert_eq!(seq_of("42-03b7710c9ae4"), Ok(42));
+        assert_eq!(seq_of(START), Ok(0));
     }
 
     #[test]

@@ -25,9 +25,11 @@ enum Cell {
     SyncsWal,
     FailedWrites,
     FailedSyncs,
+    ReadFails,
+    FailedReads,
 }
 
-const CELLS: usize = 8;
+const CELLS: usize = 10;
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,11 @@ impl Shim {
         self.get(Cell::FailedSyncs)
     }
 
+    /// How many reads were made to fail.
+    pub fn failed_reads(&self) -> u64 {
+        self.get(Cell::FailedReads)
+    }
+
     /// From now on every write to the data files fails so; `None`: they succeed again.
     pub fn set_write_failure(&self, failure: Option<Errno>) {
         self.set(Cell::WritesLeft, 0);
@@ -130,6 +137,12 @@ impl Shim {
     /// Whether from now on every sync of the data files fails with `EIO`.
     pub fn set_sync_failure(&self, fails: bool) {
         self.set(Cell::SyncFails, u64::from(fails));
+    }
+
+    /// Whether from now on every read of the data files fails with `EIO`. What the server has in
+    /// memory needs none.
+    pub fn set_read_failure(&self, fails: bool) {
+        self.set(Cell::ReadFails, u64::from(fails));
     }
 
     /// From now on every sync of the data files takes so much longer, in whole microseconds.
@@ -340,6 +353,24 @@ mod tests {
         assert_eq!((trial.shim.failed_syncs(), trial.shim.syncs_wal()), (2, 0));
         trial.shim.set_sync_failure(false);
         assert_eq!(trial.run("board.db-wal", "fsync"), "fsync 0 0");
+    }
+
+    #[test]
+    fn reads_fail_while_told_to() {
+        let trial = Trial::new();
+        assert_eq!(
+            trial.run("board.db", "write read pread"),
+            "write 4 0, read 0 0, pread 1 0"
+        );
+        trial.shim.set_read_failure(true);
+        assert_eq!(
+            trial.run("board.db", "read pread pread64 write"),
+            "read -1 5, pread -1 5, pread64 -1 5, write 4 0"
+        );
+        assert_eq!(trial.run("other", "write pread"), "write 4 0, pread 1 0");
+        assert_eq!(trial.shim.failed_reads(), 3);
+        trial.shim.set_read_failure(false);
+        assert_eq!(trial.run("board.db", "read"), "read 1 0");
     }
 
     #[test]

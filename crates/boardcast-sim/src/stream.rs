@@ -214,17 +214,24 @@ impl EventStream {
 
     /// Undoes the transfer coding of what has arrived and hands it to the parser.
     fn decode(&mut self) -> Result<(), StreamError> {
-        if self.end == BodyEnd::LastChunk {
-            let mut body = Vec::new();
-            let decoded = self.chunks.decode(&self.pending, &mut body);
-            self.pending.clear();
-            decoded.map_err(StreamError::Violation)?;
-            self.parser.push(&body);
-            self.ended = self.chunks.finished();
-        } else {
-            self.parser.push(&self.pending);
-            self.pending.clear();
+        match &mut self.end {
+            BodyEnd::LastChunk => {
+                let mut body = Vec::new();
+                let decoded = self.chunks.decode(&self.pending, &mut body);
+                self.pending.clear();
+                decoded.map_err(StreamError::Violation)?;
+                self.parser.push(&body);
+                self.ended = self.chunks.finished();
+            }
+            BodyEnd::After(left) => {
+                let here = self.pending.len().min(*left as usize);
+                self.parser.push(&self.pending[..here]);
+                *left -= here as u64;
+                self.ended = *left == 0;
+            }
+            BodyEnd::Close => self.parser.push(&self.pending),
         }
+        self.pending.clear();
         Ok(())
     }
 
@@ -316,6 +323,19 @@ mod tests {
         let mut opened = opened(&[head, FIRST], None).await;
         assert!(opened.stream.next().await.unwrap().is_some());
         assert_eq!(opened.stream.next().await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_body_of_a_said_length_ends_in_order_after_it() {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", FIRST.len());
+        let mut whole = opened(&[&head, FIRST], Some(Step::Hold)).await;
+        assert!(whole.stream.next().await.unwrap().is_some());
+        assert_eq!(whole.stream.next().await, Ok(None));
+        let mut short = opened(&[&head, &FIRST[..20]], None).await;
+        assert!(matches!(
+            short.stream.next().await,
+            Err(StreamError::Cut(_))
+        ));
     }
 
     #[tokio::test]

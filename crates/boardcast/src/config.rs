@@ -2,6 +2,7 @@
 //! environment. A leaf but for types that flags are parsed into.
 
 use boardcast_core::limits::{EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS};
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,12 +79,12 @@ pub struct ServeArgs {
     pub public_urls: Vec<String>,
 
     /// Don't make the demo board in a new data file.
-    #[arg(long, env = "BOARDCAST_NO_DEMO")]
+    #[arg(long, env = "BOARDCAST_NO_DEMO", value_parser = BoolishValueParser::new())]
     pub no_demo: bool,
 
     /// Listen beyond this machine although there are no accounts: whoever can connect can read and
     /// change everything.
-    #[arg(long, env = "BOARDCAST_INSECURE_OPEN")]
+    #[arg(long, env = "BOARDCAST_INSECURE_OPEN", value_parser = BoolishValueParser::new())]
     pub insecure_open: bool,
 
     /// Days for which a board's events are kept for watchers that come back.

@@ -138,7 +138,7 @@ fn refuse_strangers(args: &ServeArgs) -> anyhow::Result<()> {
 fn read_guard(args: &ServeArgs) -> anyhow::Result<Guard> {
     let read = |url: &String| {
         url.parse()
-            .map_err(|why: String| anyhow::anyhow!("--public-url {url} {why}"))
+            .map_err(|why: String| anyhow::anyhow!("--public-url {url:?} {why}"))
     };
     Ok(Guard::new(
         args.public_urls

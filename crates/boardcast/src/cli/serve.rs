@@ -3,7 +3,7 @@
 use crate::config::ServeArgs;
 use crate::serve::{Machine, Server, display_url};
 use crate::{spine, telemetry};
-use anyhow::Context;
+use anyhow::anyhow;
 use boardcast_core::limits::DRAIN_SECONDS_MAX;
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,8 +12,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    telemetry::start(&args.log)
-        .with_context(|| format!("--log {} can't be understood", args.log))?;
+    telemetry::start(&args.log).map_err(|why| anyhow!("--log {:?} {why}", args.log))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

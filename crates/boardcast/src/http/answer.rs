@@ -81,6 +81,8 @@ pub(super) fn is_known(headers: &HeaderMap, validator: &dyn std::fmt::Display) -
 /// 200 with an event stream. A browser's `EventSource` gives up for ever on anything else.
 pub(super) fn stream(version: Version, body: Body) -> Response {
     let mut response = Response::new(body);
+    // Else hyper offers to keep an HTTP/1.0 connection, which this body can only end by closing.
+    *response.version_mut() = version;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(

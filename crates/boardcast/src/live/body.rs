@@ -90,7 +90,7 @@ impl Stream {
 impl Source for Stream {
     async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
         loop {
-            if self.line.is_draining() && self.watcher.is_between_blocks() {
+            if self.watcher.is_between_blocks() && self.line.is_draining() {
                 return self.send_away();
             }
             match self.seat.look(|tail| self.watcher.step(tail)) {
@@ -160,7 +160,7 @@ impl MergedStream {
 impl Source for MergedStream {
     async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
         loop {
-            if self.line.is_draining() && self.merge.is_between_blocks() {
+            if self.merge.is_between_blocks() && self.line.is_draining() {
                 return self.send_away();
             }
             match self.step() {
@@ -195,8 +195,9 @@ impl Source for MergedStream {
 }
 
 impl Line {
+    /// Whether the program is going down. Without its sender it is gone and can't say so any more.
     fn is_draining(&self) -> bool {
-        *self.drain_rx.borrow()
+        *self.drain_rx.borrow() || self.drain_rx.has_changed().is_err()
     }
 
     fn retry_ms(&self) -> u32 {
@@ -216,7 +217,7 @@ impl Line {
         tokio::select! {
             biased;
             () = published => Woken::Look,
-            // An error means that the program is going down without saying so.
+            // An error is looked at too: see `is_draining`.
             _ = self.drain_rx.changed() => Woken::Look,
             () = sleep_until(heartbeat_at) => Woken::HeartbeatDue,
         }

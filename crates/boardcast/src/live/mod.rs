@@ -9,6 +9,8 @@ pub mod hub;
 mod merge;
 mod pins;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
 pub use merge::{Asked, Merge};

@@ -44,13 +44,8 @@ impl GuardedSocket {
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]
-        {
-            let socket = socket2::SockRef::from(&stream);
-            socket.set_tcp_user_timeout(Some(Duration::from_millis(u64::from(
-                UNACKNOWLEDGED_MS_MAX,
-            ))))?;
-            socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
-        }
+        socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+        limit_unacknowledged(&stream, Some(UNACKNOWLEDGED_MS_MAX))?;
         Ok(Self {
             stream,
             stall: None,
@@ -73,17 +68,24 @@ impl GuardedSocket {
                 Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => loop {
-                let window = self.stall.get_or_insert_with(StallWindow::open);
-                ready!(window.ends.as_mut().poll(cx));
-                if window.bytes_taken < STALL_BYTES_MIN {
-                    return Poll::Ready(Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "the reader stalled",
-                    )));
+            Poll::Pending => {
+                if self.stall.is_none() {
+                    // The kernel's limit would end a reader that is slow but alive: Linux counts how
+                    // long less than the next segment fits, however much is taken meanwhile.
+                    limit_unacknowledged(&self.stream, None)?;
                 }
-                self.stall = None;
-            },
+                let window = self.stall.get_or_insert_with(StallWindow::open);
+                loop {
+                    ready!(window.ends.as_mut().poll(cx));
+                    if window.bytes_taken < STALL_BYTES_MIN {
+                        return Poll::Ready(Err(io::Error::new(
+                            io::ErrorKind::TimedOut,
+                            "the reader stalled",
+                        )));
+                    }
+                    *window = StallWindow::open();
+                }
+            }
         }
     }
 }
@@ -123,7 +125,9 @@ impl AsyncWrite for GuardedSocket {
 
     /// Called once everything is handed over: nothing waits any more.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stall = None;
+        if self.stall.take().is_some() {
+            limit_unacknowledged(&self.stream, Some(UNACKNOWLEDGED_MS_MAX))?;
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -142,6 +146,30 @@ impl AsyncWrite for GuardedSocket {
     }
 }
 
+impl Drop for GuardedSocket {
+    /// What is unsent after the close is the kernel's again, and not for long.
+    fn drop(&mut self) {
+        if self.stall.is_some() {
+            // Fails only on a connection that is dead already.
+            let _ = limit_unacknowledged(&self.stream, Some(UNACKNOWLEDGED_MS_MAX));
+        }
+    }
+}
+
+/// How long the kernel lets a peer leave data unacknowledged; none: as long as it does by itself.
+fn limit_unacknowledged(stream: &TcpStream, limit_ms: Option<u32>) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = limit_ms.map(|ms| Duration::from_millis(u64::from(ms)));
+        socket2::SockRef::from(stream).set_tcp_user_timeout(limit)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (stream, limit_ms);
+        Ok(())
+    }
+}
+
 /// Reads and forgets what still comes. Ready at the client's end, or when it is gone.
 fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     // As much as one poll reads before it lets others run.
@@ -156,4 +184,95 @@ fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>>
     }
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::{Instant, timeout};
+
+    const LIMIT: Duration = Duration::from_millis(UNACKNOWLEDGED_MS_MAX as u64);
+
+    /// A guarded socket and its peer.
+    async fn connected() -> (GuardedSocket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, peer) = tokio::join!(listener.accept(), peer);
+        (
+            GuardedSocket::new(accepted.unwrap().0).unwrap(),
+            peer.unwrap(),
+        )
+    }
+
+    fn limit(socket: &GuardedSocket) -> Option<Duration> {
+        let limit = SockRef::from(&socket.stream).tcp_user_timeout().unwrap();
+        limit.filter(|limit| !limit.is_zero())
+    }
+
+    /// Writes until the peer takes no more.
+    async fn fill(socket: &mut GuardedSocket) {
+        let forever = async {
+            loop {
+                socket.write_all(&[b'x'; 4_096]).await.unwrap();
+            }
+        };
+        let filled = timeout(Duration::from_secs(1), forever).await;
+        assert!(filled.is_err(), "it waits");
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_the_options_that_bound_its_cost() {
+        let (socket, _peer) = connected().await;
+        let options = SockRef::from(&socket.stream);
+        assert!(options.tcp_nodelay().unwrap());
+        assert_eq!(options.tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
+        assert_eq!(limit(&socket), Some(LIMIT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_bytes_wait_the_clock_decides_and_not_the_kernel() {
+        let (mut socket, mut peer) = connected().await;
+        fill(&mut socket).await;
+        assert_eq!(limit(&socket), None);
+        let reading = tokio::spawn(async move {
+            let mut scratch = [0; 4_096];
+            while matches!(peer.read(&mut scratch).await, Ok(1..)) {}
+        });
+        socket.write_all(b"the last one").await.unwrap();
+        socket.flush().await.unwrap();
+        assert_eq!(limit(&socket), Some(LIMIT));
+        drop(socket);
+        reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_for_a_whole_window_is_given_up() {
+        let (mut socket, _peer) = connected().await;
+        let began = Instant::now();
+        let error = loop {
+            if let Err(error) = socket.write_all(&[b'x'; 4_096]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), STALL_SECONDS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_enough_in_every_window_goes_on() {
+        const BYTES: usize = 24 * 1024 * 1024;
+        let (mut socket, mut peer) = connected().await;
+        let reading = tokio::spawn(async move {
+            let (mut scratch, mut bytes) = (vec![0; 1024 * 1024], 0);
+            while bytes < BYTES {
+                tokio::time::sleep(Duration::from_secs(STALL_SECONDS - 1)).await;
+                bytes += peer.read(&mut scratch).await.unwrap();
+            }
+        });
+        socket.write_all(&vec![b'x'; BYTES]).await.unwrap();
+        reading.await.unwrap();
+    }
 }

@@ -3,6 +3,8 @@
 //! atomically; publish in order after the commit; then answer (I4, I5). A queue protocol, not a
 //! catalogue of CRUD methods; SQL lives in here and nowhere else.
 
+#[cfg(test)]
+mod contract;
 pub mod queue;
 pub mod sqlite;
 

@@ -1,9 +1,17 @@
 //! The SQLite backend: one writing connection, a few reading ones, one file. Opening it is here: the
 //! lock, the version floor, settings, migrations, and the checkpoint without which nothing is served.
 
+#[cfg(test)]
+mod bad_rows;
 mod deleted;
+#[cfg(test)]
+mod growth;
 mod log;
 mod migrate;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod plans;
 mod retention;
 mod rows;
 mod writer;
@@ -14,16 +22,19 @@ pub use writer::Writer;
 
 use super::Retention;
 use crate::outside::Outside;
-use boardcast_core::limits::LOCK_WAIT_MS_MAX;
+use boardcast_core::limits::{BUSY_WAIT_MS_MAX, LOCK_WAIT_MS_MAX};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write as _};
+use std::io::{ErrorKind, Read, Seek, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// 3.51.3 fixed a bug that could corrupt the file when two connections write and checkpoint at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// How long SQLite waits for what another program has locked.
+const BUSY_WAIT_MAX: Duration = Duration::from_millis(BUSY_WAIT_MS_MAX);
 
 /// An open data file.
 pub struct Opened {
@@ -33,7 +44,7 @@ pub struct Opened {
     pub readers: Arc<Readers>,
 }
 
-/// Why a data file can't be used. Shows as a sentence that says what to do.
+/// Why a data file can't be used. Shows as a sentence that says what to do, its cause in it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it.
@@ -44,13 +55,21 @@ pub enum OpenError {
         /// Who holds the lock, as far as that is known.
         pid: Option<u32>,
     },
+    /// The path leads nowhere.
+    #[error("{} can't be used: {cause}. Its folder must exist and be writable.", path.display())]
+    Path {
+        /// The data file as it was given.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The lock file can't be made or locked.
-    #[error("the lock file {} can't be used: {source}. The folder must exist and be writable.", path.display())]
+    #[error("the lock file {} can't be used: {cause}. The folder must exist and be writable.", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A library with a known corruption bug.
     #[error(
@@ -78,6 +97,14 @@ pub enum OpenError {
         /// What doesn't fit.
         why: String,
     },
+    /// A place where SQLite can't keep a write-ahead log.
+    #[error("{} can't have a write-ahead log where it stands (SQLite gives it the journal mode {mode:?}). Put it on a local disk.", path.display())]
+    NoWriteAheadLog {
+        /// The data file.
+        path: PathBuf,
+        /// What SQLite offers.
+        mode: String,
+    },
     /// The write-ahead log of the last run could not be written back.
     #[error("the write-ahead log of {} could not be written back completely, so nothing can be served yet: another program has the file open. Close it and start again.", path.display())]
     Checkpoint {
@@ -85,12 +112,12 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Anything else.
-    #[error("{} can't be opened: {source}", path.display())]
+    #[error("{} can't be opened: {cause}", path.display())]
     Sqlite {
         /// The data file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
 }
 
@@ -106,30 +133,82 @@ pub fn open(
     retention: Retention,
     outside: Arc<dyn Outside>,
 ) -> Result<Opened, OpenError> {
-    if rusqlite::version_number() < SQLITE_VERSION_MIN {
-        return Err(OpenError::SqliteTooOld {
-            found: rusqlite::version(),
-        });
-    }
+    check_version(rusqlite::version_number(), rusqlite::version())?;
+    let path = &real_path(path)?;
     let lock = DataLock::take(path)?;
-    let explain = |source| OpenError::Sqlite {
+    let explain = |cause| OpenError::Sqlite {
         path: path.into(),
-        source,
+        cause,
     };
     let mut connection = Connection::open(path).map_err(explain)?;
+    connection.busy_timeout(BUSY_WAIT_MAX).map_err(explain)?;
+    // Before anything is written: another program's file stays as it is.
+    migrate::check(&connection, path)?;
+    begin_write_ahead_log(&connection, path)?;
     configure(&connection).map_err(explain)?;
     migrate::run(&mut connection, path, outside.now())?;
     checkpoint_fully(&connection, path)?;
     let readers = Arc::new(Readers::open(path).map_err(explain)?);
     let writer =
-        Writer::new(connection, lock, path, readers.gate(), retention, outside).map_err(explain)?;
+        Writer::new(connection, lock, readers.gate(), retention, outside).map_err(explain)?;
     Ok(Opened { writer, readers })
+}
+
+fn check_version(number: i32, found: &'static str) -> Result<(), OpenError> {
+    if number < SQLITE_VERSION_MIN {
+        Err(OpenError::SqliteTooOld { found })
+    } else {
+        Ok(())
+    }
+}
+
+/// The data file by its own name, whatever links lead there: SQLite keeps the write-ahead log beside
+/// that, so there the lock must stand too. Absolute, so that SQLite takes no name for a URI.
+fn real_path(path: &Path) -> Result<PathBuf, OpenError> {
+    follow(path).map_err(|cause| OpenError::Path {
+        path: path.into(),
+        cause,
+    })
+}
+
+fn follow(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            // A link may lead to a file that isn't made yet.
+            if let Ok(target) = path.read_link() {
+                return follow(&folder.join(target));
+            }
+            let name = path.file_name().ok_or(error)?;
+            Ok(folder.canonicalize()?.join(name))
+        }
+        found => found,
+    }
+}
+
+/// SQLite answers with the mode that it has then, and that is no error where a log can't be.
+fn begin_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let answer = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+    let mode = answer.map_err(|cause| OpenError::Sqlite {
+        path: path.into(),
+        cause,
+    })?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        Err(OpenError::NoWriteAheadLog {
+            path: path.into(),
+            mode,
+        })
+    }
 }
 
 /// The settings of the writing connection. `FULL`: a commit returns when the log is synced.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -144,9 +223,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let is_busy: bool = connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-        .map_err(|source| OpenError::Sqlite {
+        .map_err(|cause| OpenError::Sqlite {
             path: path.into(),
-            source,
+            cause,
         })?;
     if is_busy {
         Err(OpenError::Checkpoint { path: path.into() })
@@ -159,13 +238,14 @@ fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenErro
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_WAIT_MAX)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
 }
 
 /// Where SQLite keeps the write-ahead log of a file.
+#[cfg(test)]
 fn wal_path(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")
 }
@@ -186,9 +266,9 @@ impl DataLock {
     fn take(data: &Path) -> Result<Self, OpenError> {
         const PAUSE_MS: u64 = 50;
         let path = with_suffix(data, ".lock");
-        let explain = |source| OpenError::Lock {
+        let explain = |cause| OpenError::Lock {
             path: path.clone(),
-            source,
+            cause,
         };
         let mut file = File::options()
             .read(true)
@@ -207,7 +287,7 @@ impl DataLock {
                 Err(TryLockError::WouldBlock) => {
                     std::thread::sleep(Duration::from_millis(PAUSE_MS));
                 }
-                Err(TryLockError::Error(source)) => return Err(explain(source)),
+                Err(TryLockError::Error(cause)) => return Err(explain(cause)),
             }
         }
         let mut text = String::new();

@@ -5,7 +5,9 @@ use boardcast::config::ServeArgs;
 use boardcast::outside::Outside;
 use boardcast::serve::{Machine, Server};
 use boardcast_core::model::Timestamp;
-use boardcast_sim::client::{Answer, Client};
+use boardcast_sim::client::{Answer, Client, Request};
+use boardcast_sim::sse::Block;
+use boardcast_sim::stream::EventStream;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -146,6 +148,10 @@ impl TestApp {
         self.folder.path().join(name)
     }
 
+    pub(crate) async fn send(&self, request: Request) -> Answer {
+        self.client().send(request).await.expect("an answer")
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.client().get(path).await.expect("an answer")
     }
@@ -174,6 +180,67 @@ impl TestApp {
     pub(crate) async fn board(&self, id: &str) -> Value {
         self.get(&format!("/boards/{id}")).await.expect(200).json()
     }
+
+    /// Where the log of a board stands.
+    pub(crate) async fn cursor(&self, board_id: &str) -> String {
+        text(&self.board(board_id).await["cursor"])
+    }
+
+    /// What happened on a board after a cursor, as a watcher that comes back sees it.
+    pub(crate) async fn events_after(&self, board_id: &str, cursor: &str) -> Vec<Value> {
+        let blocks = self.blocks_after(board_id, cursor).await;
+        blocks.iter().map(Block::json).collect()
+    }
+
+    /// [`TestApp::events_after`] with their ids.
+    pub(crate) async fn blocks_after(&self, board_id: &str, cursor: &str) -> Vec<Block> {
+        let head = self.cursor(board_id).await;
+        let path = format!("/boards/{board_id}/events?after={cursor}");
+        let opened = EventStream::open(self.address(), &path, &[]).await;
+        let mut stream = opened.expect("a stream").stream;
+        let mut blocks = Vec::new();
+        loop {
+            let block = stream.next_within(PATIENCE).await.expect("a block");
+            let block = block.expect("not the end");
+            assert!(!block.comment_only, "it is quiet before {head}");
+            let is_head = block.id.as_ref() == Some(&head);
+            blocks.push(block);
+            if is_head {
+                // The first one is `connected`.
+                return blocks.split_off(1);
+            }
+        }
+    }
+}
+
+/// A JSON value that is a string.
+#[track_caller]
+pub(crate) fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no string"))
+        .to_owned()
+}
+
+/// Waits for what must come to hold.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let limit = PATIENCE * 2;
+    let in_time = tokio::time::timeout(limit, wait).await;
+    in_time.unwrap_or_else(|_| panic!("not within {limit:?}: {what}"));
+}
+
+/// Counts of a run, for whoever reads the test's output.
+#[allow(
+    clippy::print_stdout,
+    reason = "shown with --nocapture or on a failure"
+)]
+pub(crate) fn say(counts: impl std::fmt::Display) {
+    println!("{counts}");
 }
 
 impl Drop for TestApp {

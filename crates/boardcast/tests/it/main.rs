@@ -2,6 +2,22 @@
 //! that it links once; each module holds what one part of the wire contract promises.
 
 mod app;
+mod bad_input;
+mod child;
+mod churn;
+mod crash;
+mod drain;
+mod flags;
 mod founding;
+mod guard;
+mod load;
+mod movers;
+mod program;
 mod proxies;
+mod races;
+mod raw;
+mod safe_writes;
+mod stall;
 mod stream;
+mod things;
+mod wire;

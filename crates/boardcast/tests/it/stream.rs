@@ -1,12 +1,20 @@
 //! Contract 3, the stream of one board: how it opens, from where it goes on, and that what is
 //! replayed is what was sent.
 
+mod cursors;
+mod ends;
+mod folding;
+mod silence;
+
 use crate::app::{PATIENCE, TestApp};
+use boardcast_core::limits::TITLE_CHARS_MAX;
 use boardcast_sim::client::{Connection, Request};
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::{EventStream, Opened, StreamError};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::{sleep, timeout};
 
 /// The place before the first event of any board.
 pub(crate) const START: &str = "0-000000000000";
@@ -70,6 +78,52 @@ pub(crate) async fn bytes_of(stream: &mut EventStream, blocks: usize) -> String 
         bytes += &String::from_utf8(next(stream).await.raw).unwrap();
     }
     bytes
+}
+
+/// Adds tasks with long texts, some at a time.
+pub(crate) async fn add_many(app: &TestApp, tasks: usize, description_bytes: usize) {
+    const WRITERS: usize = 8;
+    let body = json!({
+        "listId": "list-todo",
+        "title": "One of many",
+        "description": "x".repeat(description_bytes),
+    });
+    let write = async |writer: usize| {
+        let mut connection = Connection::open(app.address()).await.unwrap();
+        for _ in (writer..tasks).step_by(WRITERS) {
+            let request = Request::new("POST", "/tasks").json(&body);
+            connection.send(request).await.unwrap().expect(201);
+        }
+    };
+    join_all((0..WRITERS).map(write)).await;
+}
+
+/// Adds tasks with the largest titles there are: snapshots hold titles, not descriptions.
+pub(crate) async fn add_long_titles(app: &TestApp, tasks: usize) {
+    let title = format!("{}.", "\u{2028}".repeat(TITLE_CHARS_MAX - 1));
+    let body = json!({ "listId": "list-todo", "title": title });
+    for _ in 0..tasks {
+        app.post("/tasks", &body).await.expect(201);
+    }
+}
+
+/// A reader that takes nothing until it is asked to; past its `connected`.
+pub(crate) async fn open_stalled(app: &TestApp, query: &str) -> EventStream {
+    let path = format!("/boards/board-1/events{query}");
+    let opened = EventStream::open_narrow(app.address(), &path, &[], 4 * 1024).await;
+    greet(opened.unwrap()).await.0
+}
+
+/// Waits until so many watchers are registered, no more and no fewer.
+pub(crate) async fn wait_for_seats(app: &TestApp, seats: usize) {
+    let reached = async {
+        while app.server().engine().hub().seats() != seats {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, reached)
+        .await
+        .expect("watchers come and go");
 }
 
 /// Checks that the stream has nothing to say now.

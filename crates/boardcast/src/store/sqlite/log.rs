@@ -2,6 +2,9 @@
 //! blocking thread, in a read transaction that no await outlives, so none keeps the write-ahead log
 //! from shrinking.
 
+#[cfg(test)]
+mod crowds;
+
 use super::deleted::{self, Deleted, DeletedBoard};
 use super::{open_reader, rows};
 use crate::live::{Location, Log, Page, ReadError, Reading, Snapshot};
@@ -24,7 +27,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 pub struct Readers {
     pool: Arc<Pool>,
     permits: Arc<Semaphore>,
-    snapshot_permits: Semaphore,
+    snapshot_permits: Arc<Semaphore>,
     /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
     /// takes it over if the board still stands there.
     snapshots: Mutex<BTreeMap<BoardId, Arc<LatestSnapshot>>>,
@@ -61,7 +64,7 @@ impl Readers {
                 gate: Arc::default(),
             }),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
-            snapshot_permits: Semaphore::new(SNAPSHOTS_AT_ONCE_MAX),
+            snapshot_permits: Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE_MAX)),
             snapshots: Mutex::default(),
         })
     }
@@ -92,21 +95,23 @@ impl Readers {
             .await
     }
 
-    /// Living boards by id, after one of them.
+    /// Living boards by id, after one of them. A board whose row can't be read is out of service and
+    /// hides no other.
     pub async fn boards(
         &self,
         after: Option<BoardId>,
         limit: usize,
     ) -> Result<Vec<Board>, ReadError> {
         self.read(move |connection| {
+            // Read row by row up to the limit, so there is none in here: bad rows don't count.
             let sql = "
                 SELECT id, name, version, created_at, updated_at FROM board
-                WHERE id > ? AND deleted_at IS NULL ORDER BY id LIMIT ?";
+                WHERE id > ? AND deleted_at IS NULL ORDER BY id";
             let mut statement = connection.prepare_cached(sql)?;
             let after = after.as_ref().map_or("", BoardId::as_str);
-            statement
-                .query_map(params![after, limit], rows::board_from)?
-                .collect()
+            let found = statement.query_map([after], rows::board_from)?;
+            let readable = found.filter(|board| !board.as_ref().is_err_and(rows::is_bad));
+            readable.take(limit).collect()
         })
         .await
     }
@@ -171,34 +176,36 @@ impl Readers {
 
     async fn make_snapshot(&self, board_id: &BoardId) -> Result<Option<Arc<Snapshot>>, ReadError> {
         let latest = self.latest_of(board_id);
-        let result = self.make_or_share(board_id, &latest).await;
-        drop(latest);
+        let result = self.make_or_share(board_id, latest).await;
         self.forget_unused();
         result
     }
 
-    /// One at a time per board. Whoever waited first looks whether the board has moved on since the
-    /// one before: a snapshot is never older than the request for it.
+    /// One at a time per board, and a few in all; also where the caller leaves before it is made, so
+    /// the read itself keeps its turn until it ends. Whoever waited first looks whether the board has
+    /// moved on since the one before: a snapshot is never older than the request for it.
     async fn make_or_share(
         &self,
         board_id: &BoardId,
-        latest: &LatestSnapshot,
+        latest: Arc<LatestSnapshot>,
     ) -> Result<Option<Arc<Snapshot>>, ReadError> {
-        let mut latest = latest.lock().await;
+        let mut latest = latest.lock_owned().await;
         if let Some(known) = latest.upgrade() {
             let location = Log::locate(self, board_id, None).await?;
             if location.is_some_and(|location| location.head == known.cursor()) {
                 return Ok(Some(known));
             }
         }
-        let _permit = self.snapshot_permits.acquire().await.expect("never closed");
+        let permits = Arc::clone(&self.snapshot_permits);
+        let permit = permits.acquire_owned().await.expect("never closed");
         let id = board_id.clone();
-        let made = self
-            .read(move |connection| read_snapshot(connection, &id))
-            .await?
-            .map(Arc::new);
-        *latest = made.as_ref().map(Arc::downgrade).unwrap_or_default();
-        Ok(made)
+        self.read(move |connection| {
+            let _turn = permit;
+            let made = read_snapshot(connection, &id)?.map(Arc::new);
+            *latest = made.as_ref().map(Arc::downgrade).unwrap_or_default();
+            Ok(made)
+        })
+        .await
     }
 
     fn latest_of(&self, board_id: &BoardId) -> Arc<LatestSnapshot> {

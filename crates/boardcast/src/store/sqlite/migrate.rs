@@ -3,7 +3,7 @@
 
 use super::OpenError;
 use boardcast_core::model::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use std::path::Path;
 
 /// "Bdct": tells a Boardcast file from any other SQLite file.
@@ -12,33 +12,30 @@ const APPLICATION_ID: i64 = 0x4264_6374;
 /// What was ever done to the schema, in order. Entries are never changed, only added.
 const MIGRATIONS: &[&str] = &[include_str!("../schema/0001_boards.sql")];
 
-/// Brings a file to the newest schema.
-pub(super) fn run(
-    connection: &mut Connection,
-    path: &Path,
-    now: Timestamp,
-) -> Result<(), OpenError> {
-    let explain = |source| OpenError::Sqlite {
-        path: path.into(),
-        source,
-    };
+/// Refuses a file that is not ours to write to. Only reads.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let foreign = |why: String| OpenError::Foreign {
         path: path.into(),
         why,
     };
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(explain)?;
-    let found = user_version(&transaction).map_err(explain)?;
-    let known = MIGRATIONS.len() as i64;
+    let explain = |cause: rusqlite::Error| match cause.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign("it is no SQLite database".into()),
+        _ => OpenError::Sqlite {
+            path: path.into(),
+            cause,
+        },
+    };
+    let found = user_version(connection).map_err(explain)?;
     if found == 0 {
-        if !is_empty(&transaction).map_err(explain)? {
-            return Err(foreign("it holds tables of another program".into()));
-        }
-        prepare(&transaction).map_err(explain)?;
-    } else if application_id(&transaction).map_err(explain)? != APPLICATION_ID {
+        return match is_empty(connection).map_err(explain)? {
+            true => Ok(()),
+            false => Err(foreign("it holds tables of another program".into())),
+        };
+    }
+    if application_id(connection).map_err(explain)? != APPLICATION_ID {
         return Err(foreign("it belongs to another program".into()));
     }
+    let known = MIGRATIONS.len() as i64;
     if found > known {
         return Err(OpenError::Newer {
             path: path.into(),
@@ -46,15 +43,38 @@ pub(super) fn run(
             known,
         });
     }
-    for (index, sql) in MIGRATIONS.iter().enumerate() {
-        let version = index as i64 + 1;
-        if version > found {
-            carry_out(&transaction, version, sql, now).map_err(explain)?;
-        } else if recorded_checksum(&transaction, version).map_err(explain)? != checksum(sql) {
+    for (version, sql) in (1..=found).zip(MIGRATIONS) {
+        if recorded_checksum(connection, version).map_err(explain)? != checksum(sql) {
             return Err(foreign(format!(
                 "its schema {version} is not the one this program made"
             )));
         }
+    }
+    Ok(())
+}
+
+/// Brings a file to the newest schema.
+pub(super) fn run(
+    connection: &mut Connection,
+    path: &Path,
+    now: Timestamp,
+) -> Result<(), OpenError> {
+    let explain = |cause| OpenError::Sqlite {
+        path: path.into(),
+        cause,
+    };
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(explain)?;
+    let found = user_version(&transaction).map_err(explain)?;
+    if found == 0 {
+        prepare(&transaction).map_err(explain)?;
+    }
+    for (version, sql) in (1..)
+        .zip(MIGRATIONS)
+        .skip_while(|(version, _)| *version <= found)
+    {
+        carry_out(&transaction, version, sql, now).map_err(explain)?;
     }
     transaction.commit().map_err(explain)
 }

@@ -61,9 +61,10 @@ fn prune_events(
 ) -> rusqlite::Result<bool> {
     let cutoff = now.minus_millis(i64::from(retention.days) * DAY_MS);
     let kept = i64::try_from(retention.events).unwrap_or(i64::MAX);
+    // CROSS JOIN keeps the order: from boards, which are few, to the oldest event of each.
     let board = "
         SELECT no, floor_seq, head_seq FROM board
-        JOIN event ON board_no = no AND seq = floor_seq + 1
+        CROSS JOIN event ON board_no = no AND seq = floor_seq + 1
         WHERE head_seq - floor_seq > ? AND at < ? LIMIT 1";
     let found = connection
         .prepare_cached(board)?
@@ -112,7 +113,7 @@ fn last_to_prune(
 fn drop_unserved_events(connection: &Connection) -> rusqlite::Result<bool> {
     let board = "
         SELECT no, floor_seq FROM board
-        JOIN event ON board_no = no AND seq = floor_seq LIMIT 1";
+        CROSS JOIN event ON board_no = no AND seq = floor_seq LIMIT 1";
     let found = connection
         .prepare_cached(board)?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))

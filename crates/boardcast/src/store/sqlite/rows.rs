@@ -7,7 +7,7 @@ use boardcast_core::model::{
     Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
     Timestamp, Title,
 };
-use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind};
+use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind, Outcome};
 use boardcast_core::rank::Rank;
 use boardcast_core::rules::place::{Family, Place, Sibling};
 use boardcast_core::rules::{Birth, Fault, View};
@@ -147,30 +147,17 @@ impl View for Rows<'_> {
         place: Place<'_>,
         except: Option<&str>,
     ) -> Result<Option<Sibling>, Fault> {
-        // Both families have the same columns; only the table and what binds a family differ.
-        let (table, parent, parent_id) = match family {
-            Family::Lists(board_id) => (
-                "list",
-                "board_no = (SELECT no FROM board WHERE id = ?1)",
-                board_id.as_str(),
-            ),
-            Family::Tasks(list_id) => ("task", "list_id = ?1", list_id.as_str()),
+        let parent_id = match family {
+            Family::Lists(board_id) => board_id.as_str(),
+            Family::Tasks(list_id) => list_id.as_str(),
         };
-        let (which, argument): (&str, &dyn rusqlite::ToSql) = match &place {
-            Place::First => ("?3 IS NULL ORDER BY rank LIMIT 1", &None::<i64>),
-            Place::Last => ("?3 IS NULL ORDER BY rank DESC LIMIT 1", &None::<i64>),
-            Place::Nth(index) => (
-                "true ORDER BY rank LIMIT 1 OFFSET ?3",
-                &i64::try_from(*index).unwrap_or(i64::MAX),
-            ),
-            Place::At(rank) => ("rank = ?3", &rank.as_str()),
-            Place::Below(rank) => ("rank < ?3 ORDER BY rank DESC LIMIT 1", &rank.as_str()),
-            Place::Above(rank) => ("rank > ?3 ORDER BY rank LIMIT 1", &rank.as_str()),
-            Place::Member(id) => ("id = ?3", id),
+        let argument: &dyn rusqlite::ToSql = match &place {
+            Place::First | Place::Last => &None::<i64>,
+            Place::Nth(index) => &i64::try_from(*index).unwrap_or(i64::MAX),
+            Place::At(rank) | Place::Below(rank) | Place::Above(rank) => &rank.as_str(),
+            Place::Member(id) => id,
         };
-        let sql = format!(
-            "SELECT id, rank FROM {table} WHERE {parent} AND deleted_at IS NULL AND id IS NOT ?2 AND {which}"
-        );
+        let sql = sibling_sql(family, place);
         one(
             self.connection,
             &sql,
@@ -186,6 +173,32 @@ impl View for Rows<'_> {
     }
 }
 
+/// The statement that finds a sibling: `?1` is the family, `?2` whom to look past, `?3` belongs to
+/// the place.
+pub(super) fn sibling_sql(family: Family<'_>, place: Place<'_>) -> String {
+    // Both families have the same columns; only the table and what binds a family differ.
+    let (table, parent) = match family {
+        Family::Lists(_) => ("list", "board_no = (SELECT no FROM board WHERE id = ?1)"),
+        Family::Tasks(_) => ("task", "list_id = ?1"),
+    };
+    let which = match place {
+        Place::First => "?3 IS NULL ORDER BY rank LIMIT 1",
+        Place::Last => "?3 IS NULL ORDER BY rank DESC LIMIT 1",
+        Place::Nth(_) => "true ORDER BY rank LIMIT 1 OFFSET ?3",
+        Place::At(_) => "rank = ?3",
+        Place::Below(_) => "rank < ?3 ORDER BY rank DESC LIMIT 1",
+        Place::Above(_) => "rank > ?3 ORDER BY rank LIMIT 1",
+        Place::Member(_) => "id = ?3",
+    };
+    // Looked past by rank, which stands in the index: an offset then reads no row that it skips. By
+    // id it read all of them, on a list of 10,000 tasks as many pages.
+    format!(
+        "SELECT id, rank FROM {table} WHERE {parent} AND deleted_at IS NULL AND rank IS NOT
+             (SELECT rank FROM {table} WHERE id = ?2 AND {parent} AND deleted_at IS NULL)
+         AND {which}"
+    )
+}
+
 /// A living task and its board by the task's id.
 pub(super) const TASK_BY_ID: &str = "
     SELECT board.id, task.id, list_id, title, rank, task.version, task.created_at, task.updated_at, description
@@ -193,7 +206,7 @@ pub(super) const TASK_BY_ID: &str = "
     WHERE task.id = ? AND task.deleted_at IS NULL AND board.deleted_at IS NULL";
 
 /// At most one row, through the statement cache.
-fn one<T>(
+pub(super) fn one<T>(
     connection: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
@@ -263,8 +276,8 @@ pub(super) fn cursor_from(row: &Row<'_>, seq_column: usize) -> rusqlite::Result<
     })
 }
 
-/// A checked text. What can't be read is a bad row: see [`is_bad_row`].
-fn text<T>(
+/// A checked text. What can't be read is a bad row: see [`is_bad`].
+pub(super) fn text<T>(
     row: &Row<'_>,
     column: usize,
     parse: fn(&str) -> Result<T, Malformed>,
@@ -275,14 +288,30 @@ fn text<T>(
     })
 }
 
-/// Whether an error means that one row holds what this program never wrote. That takes its board
-/// out of service, not the whole file.
-pub(super) fn is_bad_row(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
-    matches!(
+/// The answer that was kept, as it was written.
+pub(super) fn outcome_from(row: &Row<'_>, column: usize) -> rusqlite::Result<Outcome> {
+    serde_json::from_slice(row.get_ref(column)?.as_bytes()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// Whether an error means that one row holds what this program never wrote, which it says to the
+/// log then. That takes out of service what needs the row, not the whole file.
+pub(super) fn is_bad(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    let is_bad = matches!(
         error,
-        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)
-    )
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+    );
+    if is_bad {
+        tracing::error!(%error, "a row holds what this program never wrote; what needs it is out of service");
+    }
+    is_bad
 }
 
 /// What the log needs to know of a board to append to it.
@@ -292,11 +321,10 @@ pub(super) struct LogEnd {
     pub(super) head: Cursor,
 }
 
-/// The end of a board's log, deleted boards included.
-pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result<LogEnd> {
-    let mut statement = connection
-        .prepare_cached("SELECT no, mark_key, head_seq, head_mark FROM board WHERE id = ?")?;
-    statement.query_row([id.as_str()], |row| {
+/// The end of a board's log, deleted boards included; none if there is no such board.
+pub(super) fn log_end(connection: &Connection, id: &BoardId) -> Result<Option<LogEnd>, Fault> {
+    let sql = "SELECT no, mark_key, head_seq, head_mark FROM board WHERE id = ?";
+    one(connection, sql, [id.as_str()], |row| {
         Ok(LogEnd {
             board_no: row.get(0)?,
             key: BoardKey(row.get(1)?),
@@ -305,29 +333,23 @@ pub(super) fn log_end(connection: &Connection, id: &BoardId) -> rusqlite::Result
     })
 }
 
-/// Appends an event to a board's log and moves its head there. Gives the event's ordinal.
+/// Appends an event to a board's log, whose end it now is. Gives the event's ordinal.
 pub(super) fn append(
     connection: &Connection,
-    board_no: i64,
-    cursor: Cursor,
+    end: &LogEnd,
     event: &Event,
     json: &[u8],
 ) -> rusqlite::Result<u64> {
     let json = std::str::from_utf8(json).expect("JSON is UTF-8");
+    let LogEnd { board_no, head, .. } = end;
     let ordinal = connection
         .prepare_cached("INSERT INTO event (board_no, seq, mark, at, json) VALUES (?, ?, ?, ?, ?)")?
-        .insert(params![
-            board_no,
-            cursor.seq,
-            cursor.mark.0,
-            event.at.0,
-            json
-        ])?;
+        .insert(params![board_no, head.seq, head.mark.0, event.at.0, json])?;
     connection
         .prepare_cached(
             "UPDATE board SET head_seq = ?, head_mark = ?, updated_at = ? WHERE no = ?",
         )?
-        .execute(params![cursor.seq, cursor.mark.0, event.at.0, board_no])?;
+        .execute(params![head.seq, head.mark.0, event.at.0, board_no])?;
     Ok(ordinal.unsigned_abs())
 }
 
@@ -406,12 +428,12 @@ fn changed_one(
     Ok(())
 }
 
-/// Makes a new board's row, at the start of its log.
+/// Makes a new board's row, at the start of its log, which is the log's end so far.
 pub(super) fn insert_board(
     connection: &Connection,
     board: &Board,
     command: &Command,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<LogEnd> {
     let Command::CreateBoard { key, birth, .. } = command else {
         unreachable!("only CreateBoard makes a board");
     };
@@ -434,7 +456,12 @@ pub(super) fn insert_board(
             start.seq,
             start.mark.0,
         ],
-    )
+    )?;
+    Ok(LogEnd {
+        board_no: connection.last_insert_rowid(),
+        key: key.clone(),
+        head: start,
+    })
 }
 
 fn put_list(connection: &Connection, list: &List, command: &Command) -> rusqlite::Result<()> {

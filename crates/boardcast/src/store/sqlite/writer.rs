@@ -6,7 +6,7 @@
 //! and any SQLite error ends the whole batch, because SQLite may have rolled it back on its own.
 
 use super::retention::{self, oldest_answer};
-use super::{DataLock, rows, wal_path};
+use super::{BUSY_WAIT_MAX, DataLock, rows};
 use crate::outside::Outside;
 use crate::store::{Answer, Committed, Failure, Fatal, Retention};
 use boardcast_core::cursor::Cursor;
@@ -17,13 +17,22 @@ use boardcast_core::protocol::{Change, Command, Event, IdempotencyKey, Outcome, 
 use boardcast_core::rules::{self, Decision, Stopped};
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Bytes of a page, SQLite's default: the write-ahead log is counted in pages.
+const PAGE_BYTES: u64 = 4_096;
+
+/// How long the write-ahead log is, and how much of it is not in the data file yet.
+struct LogSize {
+    bytes: u64,
+    unwritten_bytes: u64,
+}
 
 /// The one connection that writes.
 pub struct Writer {
     connection: Connection,
-    wal_path: PathBuf,
     /// Readers hold it shared for each bounded read; the writer takes it whole when the write-ahead
     /// log must shrink.
     read_gate: Arc<RwLock<()>>,
@@ -31,8 +40,9 @@ pub struct Writer {
     outside: Arc<dyn Outside>,
     /// `PRAGMA data_version` when the file was opened: it changes only by a commit that isn't ours.
     data_version: i64,
-    /// Size of the write-ahead log at which the next checkpoint is tried.
-    checkpoint_at_bytes: u64,
+    /// Size of the write-ahead log when a checkpoint was tried that left something to do: what held
+    /// it back may still be there.
+    checkpoint_tried_at_bytes: u64,
     /// When retention last found nothing more to delete.
     pruned_at: Option<Timestamp>,
     /// Released last, when the connection is closed.
@@ -43,7 +53,6 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         lock: DataLock,
-        path: &Path,
         read_gate: Arc<RwLock<()>>,
         retention: Retention,
         outside: Arc<dyn Outside>,
@@ -51,12 +60,11 @@ impl Writer {
         let data_version = data_version(&connection)?;
         Ok(Self {
             connection,
-            wal_path: wal_path(path),
             read_gate,
             retention,
             outside,
             data_version,
-            checkpoint_at_bytes: WAL_CHECKPOINT_BYTES,
+            checkpoint_tried_at_bytes: 0,
             pruned_at: None,
             _lock: lock,
         })
@@ -160,28 +168,10 @@ impl Writer {
         }
     }
 
-    /// Writes the log back into the file once it has grown. Past its bound it keeps new reads out
-    /// for a moment, so that the log can start anew: without that a steady stream of readers could
-    /// keep it growing for ever.
+    /// Writes the log back into the file once it has grown. What fails is tried again later, but for
+    /// a sync.
     fn checkpoint(&mut self) -> Result<(), Fatal> {
-        let bytes = std::fs::metadata(&self.wal_path).map_or(0, |wal| wal.len());
-        if bytes < self.checkpoint_at_bytes {
-            if bytes < WAL_CHECKPOINT_BYTES {
-                self.checkpoint_at_bytes = WAL_CHECKPOINT_BYTES;
-            }
-            return Ok(());
-        }
-        let result = if bytes < WAL_BYTES_MAX {
-            self.run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
-        } else {
-            let _no_readers = self
-                .read_gate
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
-        };
-        self.checkpoint_at_bytes = bytes + WAL_CHECKPOINT_BYTES;
-        match result {
+        match self.shorten_log() {
             Err(error) if is_failed_sync(&error) => Err(Fatal::SyncFailed(error)),
             Err(error) => {
                 tracing::error!(%error, "the write-ahead log could not be written back; trying again later");
@@ -191,8 +181,61 @@ impl Writer {
         }
     }
 
-    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.query_row(sql, [], |_| Ok(()))
+    fn shorten_log(&mut self) -> rusqlite::Result<()> {
+        let log = self.run_checkpoint("PRAGMA wal_checkpoint(NOOP)")?;
+        if log.bytes < self.checkpoint_tried_at_bytes {
+            // It was started anew since.
+            self.checkpoint_tried_at_bytes = 0;
+        }
+        let has_grown = log.bytes >= self.checkpoint_tried_at_bytes + WAL_CHECKPOINT_BYTES;
+        let is_due = log.unwritten_bytes >= WAL_CHECKPOINT_BYTES || log.bytes >= WAL_BYTES_MAX;
+        if !(has_grown && is_due) {
+            return Ok(());
+        }
+        self.checkpoint_tried_at_bytes = log.bytes;
+        let after = if log.bytes < WAL_BYTES_MAX {
+            self.run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?
+        } else {
+            self.start_log_anew()?
+        };
+        if after.unwritten_bytes == 0 {
+            self.checkpoint_tried_at_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Keeps new reads out for a moment: without that a steady stream of readers could keep the log
+    /// growing for ever.
+    fn start_log_anew(&self) -> rusqlite::Result<LogSize> {
+        let _no_readers = self
+            .read_gate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // None of ours reads now; another program's reader is not waited for, since all wait here.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let after = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.connection.busy_timeout(BUSY_WAIT_MAX)?;
+        let after = after?;
+        if after.bytes > 0 {
+            tracing::warn!(
+                bytes = after.bytes,
+                "another program reads the data file and keeps its write-ahead log from shrinking"
+            );
+        }
+        Ok(after)
+    }
+
+    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<LogSize> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.query_row([], |row| {
+            // -1 where another program is writing the log back at this moment.
+            let pages = |pages: i64| pages.max(0).unsigned_abs();
+            let (all, written) = (pages(row.get(1)?), pages(row.get(2)?));
+            Ok(LogSize {
+                bytes: all * PAGE_BYTES,
+                unwritten_bytes: all.saturating_sub(written) * PAGE_BYTES,
+            })
+        })
     }
 
     fn prune(&self, now: Timestamp) -> Result<bool, BatchError> {
@@ -253,6 +296,17 @@ impl From<rusqlite::Error> for BatchError {
     }
 }
 
+/// What becomes of a request, before anything of it is written.
+enum Verdict {
+    /// It was carried out before: the answer that was kept.
+    Kept(Outcome),
+    /// It happens, at the ends of these logs.
+    Accepted(Decision, LogEnds),
+}
+
+/// The ends of the logs that a decision appends to; a board that it makes joins with its first event.
+type LogEnds = BTreeMap<BoardId, rows::LogEnd>;
+
 /// One transaction in the making.
 struct Batch<'a> {
     connection: &'a Connection,
@@ -262,27 +316,48 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// The idempotency key first, then what the rules say; both look at the caller's access.
+    /// Everything is read before anything is written: a row that can't be read then concerns this
+    /// request alone.
     fn carry_out(&mut self, request: &Request) -> rusqlite::Result<Answer> {
-        if let Some(key) = &request.idempotency
-            && let Some(answer) = self.kept_answer(request, key)?
-        {
-            return Ok(answer);
-        }
-        match rules::decide(
-            &rows::Rows::new(self.connection, self.now),
-            request,
-            self.now,
-        ) {
-            Ok(decision) => self.accept(request, decision).map(Ok),
+        match self.weigh(request) {
+            Ok(Verdict::Kept(outcome)) => Ok(Ok(outcome)),
+            Ok(Verdict::Accepted(decision, ends)) => self.accept(request, decision, ends).map(Ok),
             Err(Stopped::Refused(refusal)) => Ok(Err(Failure::Refused(refusal))),
             Err(Stopped::Fault(fault)) => unreadable(fault),
         }
     }
 
-    fn accept(&mut self, request: &Request, decision: Decision) -> rusqlite::Result<Outcome> {
+    /// The idempotency key first, then what the rules say; both look at the caller's access.
+    fn weigh(&self, request: &Request) -> Result<Verdict, Stopped> {
+        if let Some(key) = &request.idempotency
+            && let Some(outcome) = self.kept_answer(request, key)?
+        {
+            return Ok(Verdict::Kept(outcome));
+        }
+        let decision = rules::decide(
+            &rows::Rows::new(self.connection, self.now),
+            request,
+            self.now,
+        )?;
+        let mut ends = LogEnds::new();
         for event in &decision.events {
-            self.append(event, &request.command)?;
+            if let Entry::Vacant(unknown) = ends.entry(event.board_id.clone())
+                && let Some(end) = rows::log_end(self.connection, &event.board_id)?
+            {
+                unknown.insert(end);
+            }
+        }
+        Ok(Verdict::Accepted(decision, ends))
+    }
+
+    fn accept(
+        &mut self,
+        request: &Request,
+        decision: Decision,
+        mut ends: LogEnds,
+    ) -> rusqlite::Result<Outcome> {
+        for event in &decision.events {
+            self.append(event, &request.command, &mut ends)?;
         }
         if let Some(key) = &request.idempotency {
             self.keep_answer(request, key, &decision)?;
@@ -291,60 +366,59 @@ impl Batch<'_> {
     }
 
     /// Rows, log row, frame: the event's bytes are made here and never again.
-    fn append(&mut self, event: &Event, command: &Command) -> rusqlite::Result<()> {
-        let json = frame::json(event);
+    fn append(
+        &mut self,
+        event: &Event,
+        command: &Command,
+        ends: &mut LogEnds,
+    ) -> rusqlite::Result<()> {
+        let board_id = &event.board_id;
         if let Change::BoardCreated { board } = &event.change {
-            // The log's end is read from the board's row, so the row comes first.
-            rows::insert_board(self.connection, board, command)?;
+            let start = rows::insert_board(self.connection, board, command)?;
+            ends.insert(board_id.clone(), start);
         }
-        let end = rows::log_end(self.connection, &event.board_id)?;
+        let end = ends
+            .get_mut(board_id)
+            .expect("an event is about a board that has a log");
+        let json = frame::json(event);
         let seq = end.head.seq + 1;
-        let cursor = Cursor {
+        end.head = Cursor {
             seq,
             mark: end.head.mark.next(&end.key, seq, &json),
         };
         rows::apply(self.connection, event, seq, command)?;
-        let ordinal = rows::append(self.connection, end.board_no, cursor, event, &json)?;
+        let ordinal = rows::append(self.connection, end, event, &json)?;
         if let Change::BoardRestored { .. } = event.change {
-            rows::raise_floor(self.connection, end.board_no, cursor)?;
+            rows::raise_floor(self.connection, end.board_no, end.head)?;
         }
-        let board_id = &event.board_id;
         let segment = self
             .segments
             .entry(board_id.clone())
             .or_insert_with(|| SegmentBuilder::new(board_id.clone()));
-        segment.push(cursor, ordinal, &json);
+        segment.push(end.head, ordinal, &json);
         Ok(())
     }
 
-    /// The first answer under this key, if it is still kept.
+    /// The first answer under this key, if it is still kept and the caller may see what it is about.
     fn kept_answer(
         &self,
         request: &Request,
         key: &IdempotencyKey,
-    ) -> rusqlite::Result<Option<Answer>> {
+    ) -> Result<Option<Outcome>, Stopped> {
         let sql = "SELECT fingerprint, board_id, outcome FROM answer WHERE caller = ? AND key = ? AND at >= ?";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let kept = statement.query_row(
-            params![request.access.caller(), key.key, oldest_answer(self.now).0],
-            |row| {
-                Ok((
-                    row.get::<_, [u8; 32]>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, String>(2)?,
-                ))
-            },
-        );
-        let Some((fingerprint, board_id, outcome)) = kept.optional()? else {
-            return Ok(None);
-        };
-        if fingerprint != key.fingerprint.0 {
-            return Ok(Some(Err(Refusal::KeyReused.into())));
+        let bound = params![request.access.caller(), key.key, oldest_answer(self.now).0];
+        let kept = rows::one(self.connection, sql, bound, |row| {
+            let fingerprint: [u8; 32] = row.get(0)?;
+            let board_id = rows::text(row, 1, BoardId::parse)?;
+            Ok((fingerprint, board_id, rows::outcome_from(row, 2)?))
+        });
+        match kept? {
+            Some((fingerprint, ..)) if fingerprint != key.fingerprint.0 => {
+                Err(Refusal::KeyReused.into())
+            }
+            Some((_, board_id, outcome)) if request.access.reaches(&board_id) => Ok(Some(outcome)),
+            _ => Ok(None),
         }
-        let may_see = BoardId::parse(&board_id).is_ok_and(|id| request.access.reaches(&id));
-        let outcome = serde_json::from_str(&outcome).ok().filter(|_| may_see);
-        // Out of reach, or from a program that wrote it differently: decided afresh.
-        Ok(outcome.map(Ok))
     }
 
     fn keep_answer(
@@ -374,8 +448,7 @@ fn unreadable(fault: rules::Fault) -> rusqlite::Result<Answer> {
         .0
         .downcast::<rusqlite::Error>()
         .expect("the rows fail with SQLite's errors");
-    if rows::is_bad_row(&error) {
-        tracing::error!(%error, "a row holds what this program never wrote; its board is out of service");
+    if rows::is_bad(&error) {
         Ok(Err(Failure::Unavailable))
     } else {
         Err(*error)

@@ -1,0 +1,121 @@
+//! The built program as a child of the test, on a port and a data file that it keeps when it is
+//! killed and started again. What only the system can say about it (memory, descriptors) is read
+//! here.
+
+use boardcast_sim::program::Program;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::time::sleep;
+
+/// A running program with the demo board.
+pub(crate) struct ChildApp {
+    program: Program,
+    folder: TempDir,
+}
+
+impl ChildApp {
+    /// The program on a new data file.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = start_on(0, &data_in(&folder)).await;
+        Self { program, folder }
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) async fn kill(&mut self) {
+        self.program.kill9().await.expect("it can be killed");
+    }
+
+    /// Starts it again where it was, after it ended.
+    pub(crate) async fn restart(&mut self) {
+        self.program = start_on(self.address().port(), &data_in(&self.folder)).await;
+    }
+
+    /// Starts it after it ended, and kills it before it has come far.
+    pub(crate) async fn start_and_kill(&self, after: Duration) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_boardcast"));
+        let command = command
+            .args(["--log", "off", "--data"])
+            .arg(data_in(&self.folder));
+        let child = command.arg("--listen").arg(self.address().to_string());
+        let mut child = child.stdout(Stdio::null()).spawn().expect("it starts");
+        sleep(after).await;
+        child.kill().await.expect("it can be killed");
+    }
+
+    /// Tells it to stop: it does so in order, within its deadline, and leaves one file (and the
+    /// empty lock beside it).
+    pub(crate) async fn stop_in_order(&mut self) {
+        let status = self.program.terminate().await.expect("it ends");
+        assert!(status.success(), "{status}:\n{}", self.program.output());
+        assert_eq!(self.files(), ["test.db", "test.db.lock"]);
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.program.addr()
+    }
+
+    pub(crate) fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// What lies in the data file's folder, by name.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let mut names: Vec<_> = names
+            .map(|name| name.into_string().expect("a plain name"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Its resident memory in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = self.proc("status");
+        let status = std::fs::read_to_string(path).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        kib.and_then(|kib| kib.parse::<u64>().ok())
+            .expect("VmRSS in KiB")
+            * 1_024
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        self.open_files().count()
+    }
+
+    /// How many of them are sockets.
+    pub(crate) fn sockets(&self) -> usize {
+        let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
+        self.open_files().filter(is_socket).count()
+    }
+
+    fn open_files(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = std::fs::read_dir(self.proc("fd")).expect("its descriptors");
+        // One that is closed just now has no target any more.
+        entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+    }
+
+    fn proc(&self, what: &str) -> PathBuf {
+        Path::new("/proc")
+            .join(self.program.pid().to_string())
+            .join(what)
+    }
+}
+
+fn data_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("test.db")
+}
+
+async fn start_on(port: u16, data: &Path) -> Program {
+    let binary = env!("CARGO_BIN_EXE_boardcast");
+    let quiet = ["--log", "warn"];
+    let program = Program::start_on(port, binary, data, &quiet, &[]).await;
+    program.expect("the program starts")
+}

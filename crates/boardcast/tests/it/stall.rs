@@ -1,0 +1,172 @@
+//! Readers that are slow, and readers that stopped. Contract 3, what a reader may cost: one that
+//! falls behind costs nobody else anything and its memory is bounded; one that takes less than 4 KiB
+//! in 30 s while more waits is closed and resumes by id. These tests take as long as those clocks.
+
+use crate::app::{PATIENCE, TestApp, say, until};
+use crate::child::ChildApp;
+use boardcast_core::limits::STALL_SECONDS;
+use boardcast_sim::crowd::Crowd;
+use boardcast_sim::cursor::seq_of;
+use boardcast_sim::load::{Ground, Load};
+use boardcast_sim::stream::{EventStream, StreamError};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const PATH: &str = "/boards/busy/events";
+/// A small buffer on the reader's side, so that the server feels at once what is not read.
+const RECEIVE_BYTES: u32 = 4_096;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_that_stopped_are_closed_in_the_end_and_cost_nobody_anything() {
+    const STALLED: usize = 20;
+    /// All events, kept for each of them, would be 200 MB.
+    const GROWTH_MAX: u64 = 24 * 1024 * 1024;
+    let mut app = ChildApp::start().await;
+    let (address, at_rest) = (app.address(), app.sockets());
+    let ground = Ground::make(address, "busy", 2).await;
+    let crowd = Crowd::gather(address, "busy", 5, 5).await.unwrap();
+    let mut stalled = Vec::new();
+    for _ in 0..STALLED {
+        stalled.push(Reader::begin(address).await);
+    }
+    let (began, before) = (Instant::now(), app.memory());
+
+    let load = Load::new(address, vec![ground], 1)
+        .writers(4)
+        .describing(20_000)
+        .spawn();
+    load.wait_for_acked(600, PATIENCE)
+        .await
+        .expect("nobody waits for them to write");
+    let ledger = load.stop().await;
+    let verdict = crowd.judge(&ledger).await;
+    let after = app.memory();
+    assert_eq!(
+        verdict.wrong,
+        Vec::<String>::new(),
+        "nobody waits for them to read"
+    );
+    assert_eq!(app.sockets(), at_rest + STALLED, "they had time left");
+    let bytes: usize = verdict.log.values().map(Vec::len).sum();
+    say(format_args!(
+        "{bytes} bytes of events; memory: {before}, then {after}"
+    ));
+    assert!(
+        after < before + GROWTH_MAX,
+        "memory: {before}, then {after}"
+    );
+
+    until("they are closed", || app.sockets() == at_rest).await;
+    assert!(
+        began.elapsed().as_secs() >= STALL_SECONDS,
+        "they had time left"
+    );
+    let resumed = join_all(
+        stalled
+            .into_iter()
+            .map(|reader| reader.resume(address, &verdict.log)),
+    );
+    for seen in resumed.await {
+        assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
+    }
+    app.stop_in_order().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_is_slow_but_alive_is_not_closed() {
+    const LONG: Duration = Duration::from_secs(2 * STALL_SECONDS + 5);
+    let app = TestApp::start().await;
+    let address = app.address();
+    let ground = Ground::make(address, "busy", 2).await;
+    let crowd = Crowd::gather(address, "busy", 1, 1).await.unwrap();
+    let mut slow = Vec::new();
+    for pause in [1, 2, 4, 8].map(Duration::from_secs) {
+        slow.push((pause, Reader::begin(address).await));
+    }
+    let load = Load::new(address, vec![ground], 1)
+        .describing(5_000)
+        .spawn();
+    load.wait_for_acked(400, PATIENCE).await.unwrap();
+    let ledger = load.stop().await;
+    let verdict = crowd.judge(&ledger).await;
+    assert_eq!(verdict.wrong, Vec::<String>::new());
+
+    let began = Instant::now();
+    let read = join_all(slow.into_iter().map(async |(pause, mut reader)| {
+        while reader.seen.len() < verdict.log.len() {
+            reader.next(&verdict.log).await.unwrap_or_else(|error| {
+                panic!(
+                    "one event in {pause:?}, {} so far: {error}",
+                    reader.seen.len()
+                )
+            });
+            if began.elapsed() < LONG {
+                sleep(pause).await;
+            }
+        }
+        reader.seen
+    }));
+    for seen in read.await {
+        assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
+    }
+    app.stop().await;
+}
+
+/// A reader with a small buffer, and the numbers of the events it took.
+struct Reader {
+    stream: EventStream,
+    last_id: String,
+    seen: Vec<u64>,
+}
+
+impl Reader {
+    async fn begin(address: SocketAddr) -> Self {
+        let opened = EventStream::open_narrow(address, PATH, &[], RECEIVE_BYTES).await;
+        let mut stream = opened.expect("an answer").stream;
+        let connected = stream.next().await.expect("a block").expect("a stream");
+        Self {
+            stream,
+            last_id: connected.id.expect("the place where it starts"),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Takes one event; it must be the one that the log has there.
+    async fn next(&mut self, log: &BTreeMap<u64, Vec<u8>>) -> Result<(), StreamError> {
+        let block = self.stream.next_event().await?.expect("the stream goes on");
+        let id = block.id.expect("a numbered event");
+        let seq = seq_of(&id).expect("a cursor");
+        assert_eq!(Some(&block.raw), log.get(&seq), "event {seq}");
+        self.seen.push(seq);
+        self.last_id = id;
+        Ok(())
+    }
+
+    /// Reads what is left on the closed connection, then the rest on a new one. Says which events
+    /// it took on both.
+    async fn resume(mut self, address: SocketAddr, log: &BTreeMap<u64, Vec<u8>>) -> Vec<u64> {
+        let cut = loop {
+            if let Err(error) = self.next(log).await {
+                break error;
+            }
+        };
+        assert!(matches!(cut, StreamError::Cut(_)), "{cut}");
+        let headers = [("Last-Event-ID", self.last_id.as_str())];
+        let opened = EventStream::open(address, PATH, &headers).await;
+        self.stream = opened.expect("an answer").stream;
+        let connected = self
+            .stream
+            .next()
+            .await
+            .expect("a block")
+            .expect("a stream");
+        assert_eq!(connected.id.as_ref(), Some(&self.last_id));
+        while self.seen.len() < log.len() {
+            self.next(log).await.expect("the rest");
+        }
+        self.seen
+    }
+}
