@@ -309,3 +309,10 @@ impl Part {
         self.ahead.clear();
     }
 }
+
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
