@@ -11,3 +11,4 @@ mod refused;
 mod restored;
 mod slots;
 mod wire;
+mod withheld;
