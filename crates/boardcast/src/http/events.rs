@@ -186,8 +186,10 @@ fn place_each(boards: Vec<String>, id: Option<&str>, snapshot: bool) -> Vec<Wish
             None if snapshot => From::Snapshot,
             None => From::Head,
         };
-        // Kept in the ids until the snapshot is written, so that a cut before that loses nothing.
+        // Kept in the ids until the snapshot is written, so that a cut before that loses nothing. A
+        // name that can be no board's has no place in them: it may hold anything, line ends too.
         let element = match from {
+            _ if BoardId::parse(&board).is_err() => None,
             From::Cursor(cursor) => Some(cursor.to_string()),
             From::Unreadable => Some("?".to_owned()),
             From::Head | From::Snapshot => None,
@@ -199,4 +201,48 @@ fn place_each(boards: Vec<String>, id: Option<&str>, snapshot: bool) -> Vec<Wish
         }
     };
     boards.into_iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "5-0123456789ab";
+
+    fn elements(boards: &[&str], id: &str) -> Vec<Option<String>> {
+        let boards = boards.iter().map(|&board| board.to_owned()).collect();
+        let wishes = place_each(boards, Some(id), false);
+        wishes.into_iter().map(|wish| wish.element).collect()
+    }
+
+    #[test]
+    fn an_id_places_the_boards_that_it_names() {
+        let id = format!("a:{GOOD},gone:{GOOD}");
+        let wishes = place_each(vec!["b".into(), "a".into()], Some(&id), true);
+        let from: Vec<_> = wishes.iter().map(|wish| wish.from).collect();
+        assert_eq!(from, [From::Snapshot, from_cursor(GOOD)]);
+        assert_eq!(elements(&["b", "a"], &id), [None, Some(GOOD.to_owned())]);
+    }
+
+    #[test]
+    fn what_an_id_says_unreadably_stays_unreadable_until_the_snapshot() {
+        let unreadable = Some("?".to_owned());
+        assert_eq!(
+            elements(&["a", "b"], "a:nonsense"),
+            [unreadable.clone(), None]
+        );
+        assert_eq!(
+            elements(&["a", "b"], "nonsense"),
+            [unreadable.clone(), unreadable]
+        );
+    }
+
+    /// It would end the `id` line and begin one of its own.
+    #[test]
+    fn a_name_that_can_be_no_boards_stays_out_of_the_ids() {
+        let name = "b\ndata: {}";
+        for id in [format!("{name}:{GOOD}"), "nonsense".to_owned()] {
+            assert_eq!(elements(&[name], &id), [None]);
+        }
+    }
 }

@@ -71,23 +71,40 @@ impl Hub {
     /// commit, in order. Who watches several boards sees a commit whole or not at all: it is in all
     /// tails before [`Hub::committed`] says so, and only then is anybody woken.
     pub fn publish(&self, segments: Vec<Segment>) {
-        let mut woken = Vec::with_capacity(segments.len());
-        let mut committed = 0;
+        let heads: Vec<_> = segments
+            .iter()
+            .map(|segment| (segment.board_id().clone(), segment.last().seq))
+            .collect();
+        let committed = segments.iter().map(Segment::last_ordinal).max();
+        self.push(segments);
+        self.committed
+            .fetch_max(committed.unwrap_or(0), Ordering::AcqRel);
+        self.wake(&heads);
+    }
+
+    fn push(&self, segments: Vec<Segment>) {
         for segment in segments {
-            committed = committed.max(segment.last_ordinal());
-            let channels = self.channels();
-            if let Some(entry) = channels.get(segment.board_id()) {
-                let channel = Arc::clone(&entry.channel);
-                drop(channels);
-                let head = segment.last().seq;
+            if let Some(channel) = self.channel(segment.board_id()) {
                 channel.tail().push(segment);
-                woken.push((channel, head));
             }
         }
-        self.committed.fetch_max(committed, Ordering::AcqRel);
-        for (channel, head) in woken {
-            channel.head_tx.send_replace(head);
+    }
+
+    /// Wakes whoever watches by now, not only who did when the tails grew: somebody who came in
+    /// between may have read an event from the log that was past what was committed until now.
+    fn wake(&self, heads: &[(BoardId, u64)]) {
+        for (board_id, head) in heads {
+            if let Some(channel) = self.channel(board_id) {
+                channel.head_tx.send_replace(*head);
+            }
         }
+    }
+
+    fn channel(&self, board_id: &BoardId) -> Option<Arc<Channel>> {
+        let channels = self.channels();
+        channels
+            .get(board_id)
+            .map(|entry| Arc::clone(&entry.channel))
     }
 
     /// The newest ordinal up to which every event is in its board's tail or in the log.
@@ -434,5 +451,15 @@ mod tests {
         hub.publish(vec![segment(2..=2, 5)]);
         seat.published().await;
         assert_eq!(seat.look(Tail::head), Some(place(2)));
+    }
+
+    #[tokio::test]
+    async fn who_comes_in_the_middle_of_a_publish_is_woken_at_its_end() {
+        let hub = Arc::new(Hub::new(0));
+        hub.push(vec![segment(1..=1, 5)]);
+        let mut seat = hub.attach(board());
+        assert_eq!(seat.look(Tail::head), None);
+        hub.wake(&[(board(), 1)]);
+        seat.published().await;
     }
 }

@@ -38,7 +38,8 @@ pub struct Asked {
     pub board: String,
     /// Where to begin; none if there is no such board.
     pub start: Option<Start>,
-    /// What the caller's id said of this board; kept until its snapshot is written.
+    /// What the caller's id said of this board; kept until its snapshot is written, or that it is
+    /// gone. None where the name could be no board's: it would not fit into an id.
     pub element: Option<String>,
 }
 
@@ -136,11 +137,7 @@ impl Merge {
             };
             bytes.extend_from_slice(&block);
         }
-        let is_over = self
-            .parts
-            .iter()
-            .all(|part| matches!(part.state, State::Over));
-        match (bytes.is_empty(), is_over) {
+        match (bytes.is_empty(), self.is_over()) {
             (false, _) => MergeStep::Send(bytes.freeze()),
             (true, true) => MergeStep::End,
             (true, false) => MergeStep::Wait,
@@ -197,8 +194,15 @@ impl Merge {
             self.is_between_blocks(),
             "a stream doesn't end in order in the middle of a block"
         );
-        let was_sent_away = std::mem::replace(&mut self.is_sent_away, true);
-        (!was_sent_away).then(|| frame::retry(retry_ms))
+        let is_over = self.is_sent_away || self.is_over();
+        self.is_sent_away = true;
+        (!is_over).then(|| frame::retry(retry_ms))
+    }
+
+    /// Whether nothing comes of any board any more.
+    fn is_over(&self) -> bool {
+        let is_over = |part: &Part| matches!(part.state, State::Over);
+        self.parts.iter().all(is_over)
     }
 
     /// All boards' cursors, as one id.
@@ -283,7 +287,7 @@ impl Part {
                 (State::Following(place), Some(place.to_string()), head.seq)
             }
             Some(Start::Snapshot) => (State::Lost, element, 0),
-            None => (State::Gone, None, 0),
+            None => (State::Gone, element, 0),
         };
         Self {
             board,
@@ -305,3 +309,10 @@ impl Part {
         self.ahead.clear();
     }
 }
+
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;

@@ -82,11 +82,13 @@ impl View for Rows<'_> {
         let Some((list, board_no, deleted_seq)) = found else {
             return Ok(None);
         };
+        // That they are deleted follows from the number, but the index must be told.
         let tasks = "
             SELECT board.id, task.id, list_id, title, rank, task.version, task.created_at,
                    task.updated_at, description
             FROM task JOIN board ON board.no = board_no
-            WHERE board_no = ? AND deleted_seq = ? AND list_id = ? ORDER BY rank";
+            WHERE board_no = ? AND deleted_seq = ? AND list_id = ? AND task.deleted_at IS NOT NULL
+            ORDER BY rank";
         let read = || {
             let mut statement = self.connection.prepare_cached(tasks)?;
             let gone_with = params![board_no, deleted_seq, id.as_str()];
