@@ -107,10 +107,9 @@ fn sql_only_in_store(source: &Source) -> Vec<Violation> {
         .collect()
 }
 
-/// `serve.rs` builds everything, so it starts the listener and its connections; `body.rs` and `takeover.rs` are where
-/// `live` touches a request.
+/// `body.rs` and `takeover.rs` are where `live` touches a request.
 fn http_only_at_the_edge(source: &Source) -> Vec<Violation> {
-    const EDGE: [&str; 4] = ["http.rs", "live/body.rs", "live/takeover.rs", "serve.rs"];
+    const EDGE: [&str; 3] = ["http.rs", "live/body.rs", "live/takeover.rs"];
     const CRATES: [&str; 7] = [
         "axum",
         "http",
@@ -136,7 +135,7 @@ fn http_only_at_the_edge(source: &Source) -> Vec<Violation> {
         .filter(|path| path.imported || !(has_our_http && path.segments[0] == "http"))
         .map(|path| {
             let advice = format!(
-                "`{}` belongs into http/, live/body.rs, live/takeover.rs or serve.rs; hand over plain values",
+                "`{}` belongs into http/, live/body.rs or live/takeover.rs; hand over plain values",
                 path.segments.join("::")
             );
             Violation::new(source, path.line, "HTTP only at the edge", advice)
@@ -453,12 +452,7 @@ mod tests {
             found_in_code("crates/boardcast/src/live/hub.rs", "use http_body::Frame;"),
             http
         );
-        for path in [
-            "http/tasks.rs",
-            "live/body.rs",
-            "live/takeover.rs",
-            "serve.rs",
-        ] {
+        for path in ["http/tasks.rs", "live/body.rs", "live/takeover.rs"] {
             let path = format!("crates/boardcast/src/{path}");
             assert!(
                 found_in_code(&path, "use hyper::body::Incoming;").is_empty(),

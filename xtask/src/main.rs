@@ -24,7 +24,7 @@ Checks Boardcast. Usage: cargo xtask VERB
              1 house rules    import order, what may be named where, words that don't belong
              2 format         cargo fmt --all --check
              3 clippy         cargo clippy, every target, warnings are errors
-             4 docs           cargo doc, warnings are errors
+             4 docs           cargo doc, private items too, warnings are errors
              5 dependencies   cargo deny: licences, bans, sources (deny.toml)
              6 tests          cargo test --workspace
   lint     steps 1 to 5: all but the tests

@@ -55,7 +55,7 @@ pub(crate) const DOCS: Step = Step {
         run_as(
             "RUSTDOCFLAGS='-D warnings' cargo",
             command,
-            "doc --workspace --no-deps --locked",
+            "doc --workspace --no-deps --locked --document-private-items",
         )
     },
 };

@@ -37,8 +37,10 @@ pub const HEAD_SECONDS_MAX: u64 = 30;
 /// Seconds in which a request's body must have arrived. Ends before submission, never after.
 pub const BODY_SECONDS_MAX: u64 = 30;
 /// Seconds that a closing connection goes on reading and discarding, so that an answer sent while
-/// the client was still sending is not lost to a reset.
-pub const LINGER_SECONDS_MAX: u64 = 2;
+/// the client was still sending is not lost to a reset: as long as a body may take.
+pub const LINGER_SECONDS_MAX: u64 = BODY_SECONDS_MAX;
+/// Seconds of silence after which such a client has stopped sending.
+pub const LINGER_QUIET_SECONDS_MAX: u64 = 2;
 
 /// Commands that may wait for the writer. At thousands a second it is far less than a second's
 /// work; more waiting would only answer later.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
+use tokio::time::{Instant, Interval, interval, sleep, timeout};
 
 use crate::client::{Answer, Client, Connection, Request};
 use crate::ledger::{Ledger, Written, send_on};
@@ -98,7 +98,8 @@ impl Load {
         self
     }
 
-    /// Writes a second, of all writers together; what falls behind is caught up.
+    /// Writes a second, of all writers together and in bursts of one each; what falls behind is
+    /// caught up.
     ///
     /// # Panics
     /// If it is 0.
@@ -230,16 +231,11 @@ impl Writer {
         }
     }
 
-    /// The writers' ticks lie evenly between each other.
+    /// All writers tick together: bursts make commits of several events.
     fn ticks(&self) -> Option<Interval> {
         let per_second = self.load.per_second?;
         let writers = u32::try_from(self.load.writers).expect("a test has few writers");
-        let period = Duration::from_secs(1) * writers / per_second;
-        let number = u32::try_from(self.number).expect("a test has few writers");
-        Some(interval_at(
-            Instant::now() + period * number / writers,
-            period,
-        ))
+        Some(interval(Duration::from_secs(1) * writers / per_second))
     }
 
     async fn write(&mut self) {

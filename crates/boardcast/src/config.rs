@@ -67,7 +67,7 @@ pub struct ServeArgs {
     )]
     pub data: PathBuf,
 
-    /// An address under which people reach the server, such as https://board.example.org. Allows
+    /// An address under which people reach the server, such as `https://board.example.org`. Allows
     /// that host and its pages; may be given more than once (comma-separated in the environment).
     /// `localhost` and IP addresses are always allowed.
     #[arg(

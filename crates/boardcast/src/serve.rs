@@ -1,20 +1,18 @@
 //! The composition root: opens the data file, builds every part, hands in clock and randomness,
 //! listens, and takes it all down again. Nothing else in the program starts anything.
 
-mod connection;
 mod demo;
 
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Guard, router};
+use crate::http::{App, Connections, Guard, router};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
 use anyhow::{Context, bail};
 use boardcast_core::limits::{DESCRIPTORS_RESERVED, DRAIN_SECONDS_MAX};
 use boardcast_core::model::Timestamp;
-use connection::Connections;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +74,13 @@ impl Server {
             guard: Arc::new(guard),
         };
         let (drain_tx, drain_rx) = watch::channel(false);
-        let connections = Connections::new(listener, router(app), connections_max, drain_rx);
+        let connections = Connections::new(
+            listener,
+            router(app),
+            connections_max,
+            drain_rx,
+            CONNECTIONS_DRAIN_MAX,
+        );
         let accepting = tokio::spawn(connections.serve());
         Ok(Self {
             address,

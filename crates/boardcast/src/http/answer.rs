@@ -111,6 +111,15 @@ fn vary_by_accept(mut response: Response) -> Response {
     response
 }
 
+/// 200 with nothing but when to come back. The connection ends, so that those who are turned away don't
+/// hold what others could use.
+pub(super) fn turned_away(version: Version, retry_ms: u32) -> Response {
+    let mut response = stream(version, Body::from(frame::retry(retry_ms)));
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
 /// 200 with text for a person.
 pub(super) fn text(text: String) -> Response {
     text.into_response()

@@ -12,7 +12,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
-use boardcast_core::frame;
 use boardcast_core::limits::BOARDS_PER_STREAM_MAX;
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
@@ -89,9 +88,7 @@ fn answer(
 ) -> Result<Response, Problem> {
     match watched {
         Ok(body) => Ok(answer::stream(version, body)),
-        Err(NoStream::ComeBack { retry_ms }) => {
-            Ok(answer::stream(version, Body::from(frame::retry(retry_ms))))
-        }
+        Err(NoStream::ComeBack { retry_ms }) => Ok(answer::turned_away(version, retry_ms)),
         Err(NoStream::NoBoard) if has_cursor => Ok(answer::never_come_back()),
         Err(NoStream::NoBoard) => Err(Problem::NoSuchThing),
     }

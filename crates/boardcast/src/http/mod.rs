@@ -3,6 +3,7 @@
 
 mod answer;
 mod boards;
+mod connection;
 mod decode;
 mod events;
 mod guard;
@@ -10,15 +11,17 @@ mod health;
 mod lists;
 mod observe;
 mod tasks;
+mod unread;
 mod write;
 
+pub use connection::Connections;
 pub use guard::{Guard, PublicUrl};
 
 use crate::auth::Auth;
 use crate::engine::Engine;
 use answer::Problem;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, patch, post};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -66,6 +69,8 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), guard::check))
         // A panic ends its own request with a 500.
         .layer(CatchPanicLayer::custom(answer::panicked))
+        // A refusal that leaves the body unread says that the connection ends.
+        .layer(from_fn(unread::say_if_unread))
         // Every request has an id and a line in the log, the refused and the failed ones too.
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)

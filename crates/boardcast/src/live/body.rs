@@ -8,6 +8,7 @@ use super::pins::Part;
 use super::watcher::Step;
 use super::{Hangup, Log, Merge, Pins, ReadError, Snapshot, Watcher};
 use crate::outside::{Outside, random_within};
+use crate::spine;
 use axum::body::Body;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS};
@@ -70,7 +71,7 @@ fn body(source: impl Source) -> Body {
     Body::from_stream(stream::unfold(
         state,
         |(mut source, last_sent)| async move {
-            let bytes = source.next(last_sent).await?;
+            let bytes = spine::guard(source.next(last_sent)).await?;
             Some((Ok::<_, Infallible>(bytes), (source, Instant::now())))
         },
     ))

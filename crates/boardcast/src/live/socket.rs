@@ -1,10 +1,11 @@
 //! A client's socket with the two clocks that an HTTP body can't have. Stall: hyper does not poll a
 //! body whose socket is full, so a reader that stopped reading is noticed here, where its bytes pile
 //! up. Linger: an answer given while the client is still sending would be lost to a reset, so a
-//! closing connection goes on reading for a moment.
+//! closing connection goes on reading for as long as something comes, within bounds.
 
 use boardcast_core::limits::{
-    LINGER_SECONDS_MAX, STALL_BYTES_MIN, STALL_SECONDS, UNACKNOWLEDGED_MS_MAX, UNSENT_BYTES_MAX,
+    LINGER_QUIET_SECONDS_MAX, LINGER_SECONDS_MAX, STALL_BYTES_MIN, STALL_SECONDS,
+    UNACKNOWLEDGED_MS_MAX, UNSENT_BYTES_MAX,
 };
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,14 +13,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// An accepted connection.
 #[derive(Debug)]
 pub struct GuardedSocket {
     stream: TcpStream,
     stall: Option<StallWindow>,
-    linger: Option<Pin<Box<Sleep>>>,
+    linger: Option<Linger>,
 }
 
 /// While bytes wait: how long still, and how many were taken since it began.
@@ -35,6 +36,47 @@ impl StallWindow {
             ends: Box::pin(sleep(Duration::from_secs(STALL_SECONDS))),
             bytes_taken: 0,
         }
+    }
+}
+
+/// While a closing connection is still being sent to: how long it is read from, and how long yet if
+/// nothing comes.
+#[derive(Debug)]
+struct Linger {
+    ends: Pin<Box<Sleep>>,
+    quiet_ends: Pin<Box<Sleep>>,
+}
+
+impl Linger {
+    fn open() -> Self {
+        Self {
+            ends: Box::pin(sleep(Duration::from_secs(LINGER_SECONDS_MAX))),
+            quiet_ends: Box::pin(sleep(Duration::from_secs(LINGER_QUIET_SECONDS_MAX))),
+        }
+    }
+
+    /// Reads and forgets what still comes. Ready at the client's end, when it is gone, or when one of
+    /// the two clocks has run out.
+    fn poll(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+        // As much as one poll reads before it lets others run.
+        const READS_MAX: usize = 32;
+        if self.ends.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; 16 * 1024];
+        for _ in 0..READS_MAX {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut *stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    let quiet = Duration::from_secs(LINGER_QUIET_SECONDS_MAX);
+                    self.quiet_ends.as_mut().reset(Instant::now() + quiet);
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return self.quiet_ends.as_mut().poll(cx),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -136,13 +178,8 @@ impl AsyncWrite for GuardedSocket {
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
-        let until = this
-            .linger
-            .get_or_insert_with(|| Box::pin(sleep(Duration::from_secs(LINGER_SECONDS_MAX))));
-        if until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        discard(&mut this.stream, cx)
+        let linger = this.linger.get_or_insert_with(Linger::open);
+        linger.poll(&mut this.stream, cx).map(Ok)
     }
 }
 
@@ -170,29 +207,13 @@ fn limit_unacknowledged(stream: &TcpStream, limit_ms: Option<u32>) -> io::Result
     }
 }
 
-/// Reads and forgets what still comes. Ready at the client's end, or when it is gone.
-fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    // As much as one poll reads before it lets others run.
-    const READS_MAX: usize = 32;
-    let mut scratch = [0; 16 * 1024];
-    for _ in 0..READS_MAX {
-        let mut buf = ReadBuf::new(&mut scratch);
-        match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf)) {
-            Ok(()) if !buf.filled().is_empty() => {}
-            Ok(()) | Err(_) => return Poll::Ready(Ok(())),
-        }
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use socket2::SockRef;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tokio::time::{Instant, timeout};
+    use tokio::time::timeout;
 
     const LIMIT: Duration = Duration::from_millis(UNACKNOWLEDGED_MS_MAX as u64);
 
@@ -274,5 +295,31 @@ mod tests {
         });
         socket.write_all(&vec![b'x'; BYTES]).await.unwrap();
         reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closing_connection_is_read_from_while_something_comes_and_no_longer_than_a_body() {
+        let (mut silent, _peer) = connected().await;
+        let began = Instant::now();
+        silent.shutdown().await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), LINGER_QUIET_SECONDS_MAX);
+
+        let (mut sent_to, mut peer) = connected().await;
+        let sending = tokio::spawn(async move {
+            while peer.write_all(b"still sending").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let began = Instant::now();
+        sent_to.shutdown().await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), LINGER_SECONDS_MAX);
+        drop(sent_to);
+        sending.await.unwrap();
+
+        let (mut left, peer) = connected().await;
+        drop(peer);
+        let began = Instant::now();
+        left.shutdown().await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 0);
     }
 }

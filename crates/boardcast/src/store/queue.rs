@@ -8,6 +8,7 @@ use crate::spine;
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::{BATCH_COMMANDS_MAX, PRUNE_SECONDS, SUBMISSIONS_WAITING_MAX};
 use boardcast_core::protocol::Request;
+use std::future::pending;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,8 +44,12 @@ impl Submissions {
     pub async fn submit(&self, request: Request) -> Answer {
         let (answer_tx, answer_rx) = oneshot::channel();
         self.enqueue(Submission { request, answer_tx })?;
-        // The writer answers everything it took, or the process has ended.
-        answer_rx.await.unwrap_or(Err(Failure::Unavailable))
+        match answer_rx.await {
+            Ok(answer) => answer,
+            // The writer answers everything it took, or the process is ending because nobody can know
+            // what became of it. Then the connection breaks off: any answer might be wrong.
+            Err(_) => pending().await,
+        }
     }
 
     fn enqueue(&self, submission: Submission) -> Result<(), Failure> {

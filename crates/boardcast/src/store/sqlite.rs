@@ -33,6 +33,9 @@ use std::time::Duration;
 /// 3.51.3 fixed a bug that could corrupt the file when two connections write and checkpoint at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
+/// Prepared statements that the writer keeps: more than it has, so that none is prepared twice.
+const WRITER_STATEMENTS_MAX: usize = 64;
+
 /// How long SQLite waits for what another program has locked.
 const BUSY_WAIT_MAX: Duration = Duration::from_millis(BUSY_WAIT_MS_MAX);
 
@@ -215,7 +218,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // The writer checkpoints between batches itself, and the log file shrinks when it starts anew.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 0)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS_MAX);
     Ok(())
 }
 

@@ -20,8 +20,17 @@ pub(crate) struct ChildApp {
 impl ChildApp {
     /// The program on a new data file.
     pub(crate) async fn start() -> Self {
+        Self::start_after_kills(&[]).await
+    }
+
+    /// The program on a data file whose very first starts were killed after so long.
+    pub(crate) async fn start_after_kills(kills: &[Duration]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let program = start_on(0, &data_in(&folder)).await;
+        let data = data_in(&folder);
+        for &after in kills {
+            start_and_kill(&data, "127.0.0.1:0", after).await;
+        }
+        let program = start_on(0, &data).await;
         Self { program, folder }
     }
 
@@ -37,14 +46,8 @@ impl ChildApp {
 
     /// Starts it after it ended, and kills it before it has come far.
     pub(crate) async fn start_and_kill(&self, after: Duration) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_boardcast"));
-        let command = command
-            .args(["--log", "off", "--data"])
-            .arg(data_in(&self.folder));
-        let child = command.arg("--listen").arg(self.address().to_string());
-        let mut child = child.stdout(Stdio::null()).spawn().expect("it starts");
-        sleep(after).await;
-        child.kill().await.expect("it can be killed");
+        let address = self.address().to_string();
+        start_and_kill(&data_in(&self.folder), &address, after).await;
     }
 
     /// Tells it to stop: it does so in order, within its deadline, and leaves one file (and the
@@ -118,4 +121,15 @@ async fn start_on(port: u16, data: &Path) -> Program {
     let quiet = ["--log", "warn"];
     let program = Program::start_on(port, binary, data, &quiet, &[]).await;
     program.expect("the program starts")
+}
+
+async fn start_and_kill(data: &Path, address: &str, after: Duration) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_boardcast"));
+    command
+        .args(["--log", "off", "--listen", address, "--data"])
+        .arg(data);
+    let command = command.stdout(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().expect("it starts");
+    sleep(after).await;
+    child.kill().await.expect("it can be killed");
 }

@@ -41,7 +41,7 @@ async fn after_twenty_kills_every_answered_write_happened_once_and_everyone_saw_
         sleep(Duration::from_millis(random.below(400))).await;
         app.kill().await;
         if random.one_in(4) {
-            app.start_and_kill(Duration::from_millis(random.below(60)))
+            app.start_and_kill(Duration::from_millis(random.below(30)))
                 .await;
         }
         app.restart().await;
@@ -94,6 +94,25 @@ async fn after_twenty_kills_every_answered_write_happened_once_and_everyone_saw_
     ];
     assert_eq!(after, heads, "a retry does nothing");
     app.stop_in_order().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_that_is_killed_leaves_nothing_that_the_next_one_stumbles_over() {
+    let mut random = Random::new(SEED);
+    for kills in 1..=12 {
+        let kills: Vec<_> = (0..kills)
+            .map(|_| Duration::from_micros(random.below(30_000)))
+            .collect();
+        let mut app = ChildApp::start_after_kills(&kills).await;
+        let answer = Client::new(app.address()).get("/boards/board-1").await;
+        let demo = answer.expect("an answer").expect(200).json();
+        let lists = demo["lists"].as_array().expect("lists");
+        let tasks = lists
+            .iter()
+            .map(|list| list["tasks"].as_array().map_or(0, Vec::len));
+        assert_eq!((lists.len(), tasks.sum()), (3, 4), "{demo}");
+        app.stop_in_order().await;
+    }
 }
 
 async fn cursor(address: SocketAddr, board: &str) -> String {

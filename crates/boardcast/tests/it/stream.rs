@@ -80,9 +80,10 @@ pub(crate) async fn bytes_of(stream: &mut EventStream, blocks: usize) -> String 
     bytes
 }
 
-/// Adds tasks with long texts, some at a time.
+/// Adds tasks with long texts, so many at a time that a commit can be more than what is kept in
+/// memory of a board's log.
 pub(crate) async fn add_many(app: &TestApp, tasks: usize, description_bytes: usize) {
-    const WRITERS: usize = 8;
+    const WRITERS: usize = 16;
     let body = json!({
         "listId": "list-todo",
         "title": "One of many",

@@ -176,6 +176,13 @@ async fn a_clock_that_jumps_forwards_never_takes_the_newest() {
             15,
             "back in time all are young again"
         );
+        bench.clock.turn_days(2);
+        prune(&mut bench);
+        assert_eq!(
+            oldest(&bench, &log).await,
+            29,
+            "it goes on by the clock as it is now"
+        );
     })
     .await;
 }

@@ -150,3 +150,31 @@ async fn an_answer_that_says_nothing_is_not_carried_out_twice() {
         check_others_go_on(&bench).await;
     }
 }
+
+#[tokio::test]
+async fn a_statement_that_fails_undoes_its_whole_batch_and_the_next_batch_goes_on() {
+    let mut bench = Bench::new();
+    bench.furnish(3);
+    let mut bench = bench.reopen_after(|path| {
+        let other = Connection::open(path).unwrap();
+        let trigger = "CREATE TRIGGER t BEFORE UPDATE ON task WHEN old.id = 't1' BEGIN SELECT RAISE(ABORT, ''); END";
+        other.execute_batch(trigger).unwrap();
+    });
+    let before = bench.log_after("b", Cursor::START).await;
+    let snapshot = bench.snapshot("b").await;
+    let batch = ["t0", "t1", "t2"].map(|task| retitle(task, "Changed").into_request());
+    for _ in 0..3 {
+        let committed = bench.commit(&batch);
+        assert_eq!(committed.answers, [const { Err(Failure::Unavailable) }; 3]);
+        assert!(committed.segments.is_empty());
+        assert_eq!(bench.log_after("b", Cursor::START).await, before);
+        assert_eq!(bench.snapshot("b").await, snapshot);
+    }
+    bench.accept(retitle("t0", "Changed"));
+    let log = bench.log_after("b", Cursor::START).await;
+    assert_eq!(
+        (log.len(), &log[..before.len()]),
+        (before.len() + 1, &before[..])
+    );
+    assert_eq!(bench.snapshot("b").await.unwrap().0, folded(&log).unwrap());
+}

@@ -4,11 +4,11 @@
 use super::wal_path;
 use crate::live::Log;
 use crate::store::contract::{
-    Bench, IntoRequest, board_id, create_task, create_task_with, retitle,
+    Bench, IntoRequest, board_id, create_task, create_task_with, keyed, retitle,
 };
 use crate::store::{Committed, Failure, Fatal};
 use boardcast_core::cursor::Cursor;
-use boardcast_core::limits::{WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
+use boardcast_core::limits::{PRUNE_ROWS_MAX, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
 use rusqlite::Connection;
 use std::fs;
 use std::sync::Arc;
@@ -168,4 +168,31 @@ fn a_restart_after_much_writing_finds_one_file() {
         assert!(!wal_path(path).exists());
         assert!(!super::with_suffix(path, "-shm").exists());
     });
+}
+
+#[test]
+fn expired_answers_leave_the_file_in_small_steps() {
+    let mut bench = Bench::new();
+    bench.furnish(1);
+    let keyed = |index: usize| keyed(retitle("t0", "Task t0"), &format!("key-{index}"), "body");
+    let asked: Vec<_> = (0..2 * PRUNE_ROWS_MAX + 7).map(keyed).collect();
+    bench.commit(&asked);
+    bench.clock.turn_hours(25);
+    bench.ask(keyed(asked.len())).unwrap();
+    let other = Connection::open(bench.data()).unwrap();
+    let mut kept = asked.len() + 1;
+    loop {
+        let has_more = bench.writer.maintain().unwrap();
+        let sql = "SELECT count(*) FROM answer";
+        let left: usize = other.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert!(
+            kept - left <= PRUNE_ROWS_MAX,
+            "from {kept} to {left} in one step"
+        );
+        kept = left;
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!(kept, 1, "the young one stays");
 }

@@ -89,6 +89,34 @@ async fn too_large_reaches_a_client_that_sends_everything_first() {
     tried.stop().await;
 }
 
+/// Over a slow line the body takes its time, and the refusal waits at the end of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_large_reaches_a_client_that_sends_slowly() {
+    const PIECES: usize = 20;
+    let tried = Tried::start().await;
+    let mut slow = Vec::new();
+    for encode in [with_length, in_chunks] {
+        let request = encode(&padded(2 * 1024 * 1024));
+        let mut socket = RawSocket::open(tried.app.address()).await;
+        slow.push(tokio::spawn(async move {
+            for piece in request.chunks(request.len().div_ceil(PIECES)) {
+                socket
+                    .write(piece)
+                    .await
+                    .expect("it takes all that is sent");
+                // The line is that slow.
+                tokio::time::sleep(Duration::from_millis(150)).await;
+            }
+            let answer = socket.answer().await.expect("the refusal is not lost");
+            check_problem(&answer.expect(413));
+        }));
+    }
+    for slow in slow {
+        slow.await.unwrap();
+    }
+    tried.stop().await;
+}
+
 /// What is refused before its body was read leaves a body behind, which must not be taken for
 /// requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +143,42 @@ async fn a_refused_body_is_never_read_as_a_request() {
     tried.stop().await;
 }
 
+/// A client that keeps its connection must know whether the next request will be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_goes_on_after_a_refusal_or_the_refusal_says_that_it_ends() {
+    let tried = Tried::start().await;
+    let body = "{\"listId\":\"list-todo\"}";
+    let refused = [
+        (HEAD.to_owned(), 422),
+        (HEAD.replace("/tasks", "/nothing"), 404),
+        (HEAD.replace("POST", "PUT"), 405),
+        (HEAD.replace("application/json", "text/plain"), 415),
+        (HEAD.replace("localhost", "evil.example"), 421),
+        (format!("{HEAD}Origin: http://evil.example\r\n"), 403),
+        (format!("{HEAD}If-Match: 1\r\n"), 422),
+    ];
+    let mut goes_on = 0;
+    for (head, status) in refused {
+        let mut socket = RawSocket::open(tried.app.address()).await;
+        let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        socket.write(head.as_bytes()).await.unwrap();
+        // Many clients send the two apart: the refusal may come before the body.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        socket.write(body.as_bytes()).await.unwrap();
+        let answer = socket.answer().await.unwrap().expect(status);
+        if answer.header("connection") == Some("close") {
+            assert_eq!(socket.rest().await, b"", "{status}");
+            continue;
+        }
+        goes_on += 1;
+        let next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        socket.write(next.as_bytes()).await.unwrap();
+        socket.answer().await.unwrap().expect(200);
+    }
+    assert!(goes_on > 0, "a body that was read needs no end");
+    tried.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_asks_before_sending_is_told_to_go_on_or_refused_at_once() {
     let tried = Tried::start().await;
@@ -135,7 +199,9 @@ async fn who_asks_before_sending_is_told_to_go_on_or_refused_at_once() {
     ];
     for (head, length, status) in refused {
         let mut socket = ask(&head, length).await;
-        check_problem(&socket.answer().await.unwrap().expect(status));
+        let answer = socket.answer().await.unwrap().expect(status);
+        check_problem(&answer);
+        assert_eq!(answer.header("connection"), Some("close"), "{status}");
     }
     let body = padded(1_000);
     let mut socket = ask(HEAD, body.len()).await;
@@ -176,6 +242,26 @@ async fn a_body_that_never_comes_is_given_up() {
             let problem = check_problem(&answer.expect(408));
             assert_eq!(problem["code"], "too_slow");
             assert_eq!(socket.rest().await, b"");
+        }));
+    }
+    // One that comes byte by byte is none either.
+    let slow_body = format!("{HEAD}Content-Length: 100000\r\n\r\n");
+    let slow_head = format!("{HEAD}x: ");
+    for (start, refusal) in [(slow_body, "HTTP/1.1 408 "), (slow_head, "")] {
+        let mut socket = RawSocket::open(tried.app.address()).await;
+        socket.write(start.as_bytes()).await.unwrap();
+        waiting.push(tokio::spawn(async move {
+            let (mut answer, mut is_cut) = (Vec::new(), false);
+            for _ in 0..2 * BODY_SECONDS_MAX {
+                is_cut = socket.write(b"y").await.is_err();
+                answer.extend(socket.glance(Duration::from_secs(1)).await);
+                if is_cut || !answer.is_empty() {
+                    break;
+                }
+            }
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(refusal), "{answer}");
+            assert!(is_cut || !answer.is_empty(), "it is still read from");
         }));
     }
     // A head that never ends, and a connection that never asks, have nobody to answer.
@@ -223,25 +309,28 @@ async fn a_body_that_breaks_off_did_not_happen() {
         format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n{{}}\r\n0\r\n\r\n")
             .into_bytes(),
         format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\n{{}}\r\n0\r\n\r\n").into_bytes(),
+        format!(
+            "{HEAD}Transfer-Encoding: chunked\r\n\r\n2;{}\r\n{{}}\r\n0\r\n\r\n",
+            "x".repeat(1 << 20)
+        )
+        .into_bytes(),
+        format!(
+            "{HEAD}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\nx: {}\r\n\r\n",
+            "y".repeat(1 << 20)
+        )
+        .into_bytes(),
     ];
     for request in broken {
         let mut socket = RawSocket::open(tried.app.address()).await;
-        socket.write(&request).await.unwrap();
+        // It may be cut before it has sent all.
+        let _ = socket.write(&request).await;
         socket.finish().await;
         let answer = String::from_utf8(socket.rest().await).unwrap();
         let is_refusal = answer.is_empty() || answer.starts_with("HTTP/1.1 400 ");
-        assert!(
-            is_refusal,
-            "{}: {answer}",
-            String::from_utf8_lossy(&request)
-        );
+        let shown = String::from_utf8_lossy(&request[..request.len().min(300)]);
+        assert!(is_refusal, "{shown}: {answer}");
         let now = tried.app.get("/boards/board-1").await;
-        assert_eq!(
-            now.body,
-            tried.before.body,
-            "{}",
-            String::from_utf8_lossy(&request)
-        );
+        assert_eq!(now.body, tried.before.body, "{shown}");
     }
     tried.stop().await;
 }

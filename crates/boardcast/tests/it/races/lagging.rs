@@ -2,8 +2,11 @@
 //! was pruned in the meantime they get a snapshot right there.
 
 use crate::app::{PATIENCE, TestApp, TimeSpan};
-use crate::stream::{START, add_long_titles, add_many, bytes_of, next, open, open_stalled, watch};
+use crate::stream::{
+    START, add_long_titles, add_many, ask, bytes_of, next, open, open_stalled, watch,
+};
 use boardcast_sim::cursor::seq_of;
+use boardcast_sim::fold::{Fold, same_board};
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::EventStream;
 use serde_json::json;
@@ -11,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Tasks whose events are some three megabytes, far more than what a connection holds.
-const TASKS: usize = 100;
+/// Tasks whose events are some one and a half megabytes, far more than what a connection holds.
+const TASKS: usize = 50;
 const DESCRIPTION_BYTES: usize = 30_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,9 +71,14 @@ async fn pruned_in_between(events_kept: u64) -> (TestApp, [EventStream; 2]) {
     (app, [live, replay])
 }
 
-/// Reads events as they follow each other: the number of the first that doesn't come, and the block
-/// that comes in its place, if the stream doesn't end there.
-async fn read_run(stream: &mut EventStream, first: u64) -> (u64, Option<Block>) {
+/// Reads events as they follow each other, from a number on, folding them if a board is given: the
+/// number of the first that doesn't come, and the block that comes in its place, if there is one.
+async fn read_run(
+    stream: &mut EventStream,
+    first: u64,
+    mut fold: Option<&mut Fold>,
+    until: Option<&str>,
+) -> (u64, Option<Block>) {
     let mut expected = first;
     loop {
         let block = stream.next_within(PATIENCE).await.expect("no cut");
@@ -78,36 +86,65 @@ async fn read_run(stream: &mut EventStream, first: u64) -> (u64, Option<Block>) 
         if !block.as_ref().is_some_and(is_event) {
             return (expected, block);
         }
-        let id = block.and_then(|event| event.id).expect("a number");
-        assert_eq!(seq_of(&id), Ok(expected));
+        let event = block.expect("an event");
+        let id = event.id.as_deref();
+        assert_eq!(id.map(seq_of), Some(Ok(expected)));
+        if let Some(fold) = &mut fold {
+            fold.apply(&event.json(), id).unwrap();
+        }
         expected += 1;
+        if id == until {
+            return (expected, None);
+        }
     }
+}
+
+/// Takes a snapshot as the beginning of a fold: the fold, and the number of the next event.
+fn begin_with(snapshot: &Block) -> (Fold, u64) {
+    assert_eq!(snapshot.kind(), "snapshot");
+    let id = snapshot.id.as_deref();
+    let mut fold = Fold::new();
+    fold.apply(&snapshot.json(), id).unwrap();
+    (fold, seq_of(id.unwrap()).unwrap() + 1)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_a_slow_readers_place_was_pruned_a_snapshot_follows_and_then_the_rest() {
     for events_kept in [10, 0] {
         let (app, streams) = pruned_in_between(events_kept).await;
+        app.add_task("list-todo", "And on").await;
+        let board = app.board("board-1").await;
         for (mut stream, first) in streams.into_iter().zip([9, 1]) {
-            let (pruned_at, snapshot) = read_run(&mut stream, first).await;
-            let snapshot = snapshot.expect("not the end");
-            let board = app.board("board-1").await;
-            // None or some events were on their way before retention came.
-            assert!(pruned_at >= first);
-            assert!(
-                pruned_at < 8 + TASKS as u64 - events_kept,
-                "not pruned in between"
-            );
-            assert_eq!(
-                snapshot.json(),
-                json!({ "type": "snapshot", "board": board })
-            );
-            assert_eq!(snapshot.id.as_deref(), board["cursor"].as_str());
-            let task = app.add_task("list-todo", "And on").await;
-            assert_eq!(next(&mut stream).await.json()["task"], task);
+            let (pruned_at, snapshot) = read_run(&mut stream, first, None, None).await;
+            let last = 8 + TASKS as u64 - events_kept;
+            assert!(pruned_at <= last, "not pruned in between");
+            let (mut fold, next) = begin_with(&snapshot.expect("not the end"));
+            if fold.board().unwrap()["cursor"] != board["cursor"] {
+                let until = board["cursor"].as_str();
+                read_run(&mut stream, next, Some(&mut fold), until).await;
+            }
+            assert_eq!(same_board(fold.board().unwrap(), &board), Ok(()));
         }
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_board_is_gone_too_the_stream_ends_and_nobody_comes_back() {
+    let (app, streams) = pruned_in_between(0).await;
+    app.delete("/boards/board-1").await.expect(204);
+    for (mut stream, first) in streams.into_iter().zip([9, 1]) {
+        let (pruned_at, block) = read_run(&mut stream, first, None, None).await;
+        assert!(pruned_at <= 8 + TASKS as u64, "not pruned in between");
+        if let Some(snapshot) = block {
+            // It was on its way when the board was deleted.
+            let (mut fold, next) = begin_with(&snapshot);
+            let rest = read_run(&mut stream, next, Some(&mut fold), None).await;
+            assert_eq!((rest, fold.board()), ((next + 1, None), None));
+        }
+    }
+    assert_eq!(ask(&app, "", Some(START)).await.status, 204);
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -111,15 +111,21 @@ async fn a_board_holds_200_lists() {
     let app = TestApp::start().await;
     let list = json!({ "boardId": "board-1", "name": "x" });
     let mut connection = Connection::open(app.address()).await.unwrap();
-    for _ in 3..200 {
+    for _ in 4..200 {
         let request = Request::new("POST", "/lists").json(&list);
         connection.send(request).await.unwrap().expect(201);
     }
+    let last = json!({ "boardId": "board-1", "name": "x", "id": "last" });
+    let last_made = app.post("/lists", &last).await.expect(201);
     let full = app.get("/boards/board-1").await;
     let refused = app.post("/lists", &list).await.expect(409).json();
     assert_eq!(refused["code"], "board_full");
     assert!(text(&refused["detail"]).contains("200 lists"));
     assert_eq!(app.get("/boards/board-1").await.body, full.body);
+
+    // A create that was taken is not refused to who asks again.
+    let again = app.post("/lists", &last).await.expect(201);
+    assert_eq!(again.body, last_made.body);
 
     // What is deleted makes room, and another board has room of its own.
     app.delete("/lists/list-done").await.expect(204);

@@ -2,6 +2,7 @@
 
 use super::{list_ids, list_of_four};
 use crate::app::{TestApp, text};
+use crate::raw::RawSocket;
 use boardcast_sim::client::Request;
 use boardcast_sim::stream::EventStream;
 use serde_json::json;
@@ -258,6 +259,67 @@ async fn deleting_a_board_ends_its_streams_and_takes_everything_along() {
     let task = json!({ "listId": "list-todo", "title": "x" });
     let refused = app.post("/tasks", &task).await.expect(422).json();
     assert_eq!(refused["field"], "listId");
+    app.stop().await;
+}
+
+/// An orderly restart is not seen by who asks before and after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_is_the_same_after_a_restart() {
+    let mut app = TestApp::start().await;
+    list_of_four(&app).await;
+    app.patch("/tasks/b/move", &json!({ "position": "top" }))
+        .await
+        .expect(200);
+    app.delete("/tasks/c").await.expect(204);
+    let paths = [
+        "/boards",
+        "/boards/board-1",
+        "/tasks/b",
+        "/tasks/task-watch",
+    ];
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(app.get(path).await.expect(200));
+    }
+    app.pause().await;
+    app.resume().await;
+    for (path, before) in paths.into_iter().zip(before) {
+        let after = app.get(path).await.expect(200);
+        assert_eq!(after.body, before.body, "{path}");
+        assert_eq!(after.header("etag"), before.header("etag"), "{path}");
+    }
+    app.get("/tasks/c").await.expect(404);
+    app.stop().await;
+}
+
+/// Several requests in one write are answered in their order (RFC 9112, 9.3.2).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_in_one_write_are_answered_in_their_order() {
+    let app = TestApp::start().await;
+    let edit = |title: &str| {
+        let body = json!({ "title": title }).to_string();
+        let length = body.len();
+        format!(
+            "PATCH /tasks/task-try HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    let read = "GET /tasks/task-try HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let titles: Vec<_> = (0..20).map(|number| format!("Title {number}")).collect();
+    let all: String = titles
+        .iter()
+        .map(|title| edit(title) + &edit(" ") + read)
+        .collect();
+    let mut socket = RawSocket::open(app.address()).await;
+    socket.write(all.as_bytes()).await.unwrap();
+    for title in &titles {
+        for status in [200, 422, 200] {
+            let answer = socket.answer().await.unwrap().expect(status);
+            if status == 200 {
+                assert_eq!(answer.json()["title"], *title);
+            }
+        }
+    }
     app.stop().await;
 }
 

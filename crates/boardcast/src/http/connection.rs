@@ -1,6 +1,5 @@
 //! The accept loop, and hyper around each connection.
 
-use super::CONNECTIONS_DRAIN_MAX;
 use crate::live::{GuardedSocket, Hangup};
 use axum::Router;
 use axum::body::Body;
@@ -18,37 +17,44 @@ use tokio::time::{sleep, timeout};
 use tower::Service;
 
 /// Everything that is connected now.
-pub(super) struct Connections {
+pub struct Connections {
     listener: TcpListener,
     router: Router,
     permits: Arc<Semaphore>,
     drain_rx: watch::Receiver<bool>,
+    drain_max: Duration,
     tasks: JoinSet<()>,
 }
 
 impl Connections {
-    pub(super) fn new(
+    /// Connections of a listener to be served by a router, at most so many at once. Once `drain_rx` is
+    /// true they may take `drain_max` to end.
+    #[must_use]
+    pub fn new(
         listener: TcpListener,
         router: Router,
         connections_max: usize,
         drain_rx: watch::Receiver<bool>,
+        drain_max: Duration,
     ) -> Self {
         Self {
             listener,
             router,
             permits: Arc::new(Semaphore::new(connections_max)),
             drain_rx,
+            drain_max,
             tasks: JoinSet::new(),
         }
     }
 
     /// Serves until the drain, then lets connections finish, then cuts what is left.
-    pub(super) async fn serve(self) {
+    pub async fn serve(self) {
         let Self {
             listener,
             router,
             permits,
             mut drain_rx,
+            drain_max,
             mut tasks,
         } = self;
         let drains = drain_rx.clone();
@@ -63,7 +69,7 @@ impl Connections {
         }
         drop(listener);
         let finished = async { while tasks.join_next().await.is_some() {} };
-        if timeout(CONNECTIONS_DRAIN_MAX, finished).await.is_err() {
+        if timeout(drain_max, finished).await.is_err() {
             tracing::warn!(
                 connections = tasks.len(),
                 "cutting connections that did not end in time"
