@@ -190,9 +190,10 @@ impl Engine {
             element,
         } in wishes
         {
-            let begun = match BoardId::parse(&board) {
-                Ok(board_id) => self.begin(access, board_id, from).await,
-                Err(_) => Err(NoStream::NoBoard),
+            let (begun, element) = match BoardId::parse(&board) {
+                Ok(board_id) => (self.begin(access, board_id, from).await, element),
+                // No name that isn't an id gets into the stream's ids.
+                Err(_) => (Err(NoStream::NoBoard), None),
             };
             let (seat, start) = match begun {
                 Ok((seat, start)) => (Some(seat), Some(start)),

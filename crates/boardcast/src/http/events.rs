@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame;
-use boardcast_core::limits::BOARDS_PER_STREAM_MAX;
+use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX};
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
@@ -160,6 +160,16 @@ fn read_boards(parameters: &mut Parameters) -> Result<Vec<String>, Problem> {
         if !boards.iter().any(|known| known == board) {
             boards.push(board.into());
         }
+    }
+    // Such a name comes back in an event, and no event is larger than a frame.
+    if boards
+        .iter()
+        .any(|board| board.chars().count() > ID_CHARS_MAX)
+    {
+        return Err(Problem::invalid(
+            "boards",
+            format!("holds a name of more than {ID_CHARS_MAX} characters: no id is that long"),
+        ));
     }
     if (1..=BOARDS_PER_STREAM_MAX).contains(&boards.len()) {
         Ok(boards)

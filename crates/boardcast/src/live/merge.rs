@@ -38,7 +38,8 @@ pub struct Asked {
     pub board: String,
     /// Where to begin; none if there is no such board.
     pub start: Option<Start>,
-    /// What the caller's id said of this board; kept until its snapshot is written.
+    /// What the caller's id said of this board; kept until its snapshot is written, which is for
+    /// ever if there is no such board.
     pub element: Option<String>,
 }
 
@@ -66,7 +67,8 @@ struct BoardGone<'a> {
 struct Part {
     board: String,
     state: State,
-    /// This board's part of the id; none where nothing is known yet, or no more.
+    /// This board's part of the id; none where nothing is known yet. It outlives its board: whoever
+    /// comes back with it once the board is restored gets a snapshot, and not just what happens next.
     element: Option<String>,
     /// The log reaches at least to this number, whatever the tail says.
     log_reaches: u64,
@@ -283,7 +285,7 @@ impl Part {
                 (State::Following(place), Some(place.to_string()), head.seq)
             }
             Some(Start::Snapshot) => (State::Lost, element, 0),
-            None => (State::Gone, None, 0),
+            None => (State::Gone, element, 0),
         };
         Self {
             board,
@@ -301,7 +303,6 @@ impl Part {
 
     fn end(&mut self) {
         self.state = State::Over;
-        self.element = None;
         self.ahead.clear();
     }
 }

@@ -3,5 +3,7 @@
 
 mod app;
 mod founding;
+mod merged;
+mod pages;
 mod proxies;
 mod stream;
