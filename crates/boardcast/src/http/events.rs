@@ -103,9 +103,11 @@ fn wants_page(headers: &HeaderMap) -> bool {
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        accepted
-            .flat_map(|value| value.split(','))
-            .any(|range| range.trim_start().starts_with(what))
+        let mut ranges = accepted.flat_map(|value| value.split(','));
+        ranges.any(|range| {
+            let essence = range.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case(what)
+        })
     };
     names("application/json") && !names("text/event-stream")
 }
