@@ -4,6 +4,8 @@
 mod app;
 mod founding;
 mod merged;
+mod moves;
 mod pages;
 mod proxies;
+mod restore;
 mod stream;
