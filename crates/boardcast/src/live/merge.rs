@@ -306,3 +306,114 @@ impl Part {
         self.ahead.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boardcast_core::cursor::Mark;
+    use boardcast_core::frame::SegmentBuilder;
+    use boardcast_core::model::BoardId;
+
+    fn place(seq: u64) -> Cursor {
+        Cursor {
+            seq,
+            mark: Mark([seq as u8; 6]),
+        }
+    }
+
+    /// Events of a board from a number on, with these ordinals.
+    fn events(board: &str, first_seq: u64, ordinals: &[u64]) -> Segment {
+        let mut builder = SegmentBuilder::new(BoardId::parse(board).unwrap());
+        for (seq, ordinal) in (first_seq..).zip(ordinals) {
+            let json = format!("{{\"{board}\":{ordinal}}}");
+            builder.push(place(seq), *ordinal, json.as_bytes());
+        }
+        builder.build().unwrap()
+    }
+
+    /// A stream of `a` and `b` that was greeted, both at 5 in logs that reach to `head`.
+    fn greeted(head: u64) -> Merge {
+        let asked = |board: &str| Asked {
+            board: board.into(),
+            start: Some(Start::After {
+                place: place(5),
+                head: place(head),
+            }),
+            element: None,
+        };
+        let mut merge = Merge::new(vec![asked("a"), asked("b")], Heartbeat::Comment);
+        let greeting = merge.step(0, |_, _| After::CaughtUp);
+        let id = "a:5-050505050505,b:5-050505050505";
+        assert_eq!(
+            greeting,
+            MergeStep::Send(frame::connected_many(RETRY_MS, id))
+        );
+        merge
+    }
+
+    /// The next step where the tails hold these events.
+    fn step(merge: &mut Merge, committed: u64, tails: [Option<&Segment>; 2]) -> MergeStep {
+        merge.step(committed, |index, place| match tails[index] {
+            Some(tail) if place.seq < tail.last().seq => After::Events(tail.clone()),
+            _ => After::CaughtUp,
+        })
+    }
+
+    fn sent(step: MergeStep) -> Vec<String> {
+        let MergeStep::Send(bytes) = step else {
+            panic!("{step:?} sends nothing");
+        };
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn events_come_in_the_order_of_their_commits() {
+        let (a, b) = (events("a", 6, &[11, 14, 15]), events("b", 6, &[12, 13, 16]));
+        let mut merge = greeted(5);
+        let found = sent(step(&mut merge, 16, [Some(&a), Some(&b)]));
+        let expected = [
+            r#"{"a":11}"#,
+            r#"{"b":12}"#,
+            r#"{"b":13}"#,
+            r#"{"a":14}"#,
+            r#"{"a":15}"#,
+            r#"{"b":16}"#,
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(step(&mut merge, 16, [Some(&a), Some(&b)]), MergeStep::Wait);
+    }
+
+    #[test]
+    fn an_event_waits_until_its_whole_commit_is_in_the_tails() {
+        // A task moved from a to b, and so far only b's tail has its part.
+        let (left, came) = (events("a", 6, &[11]), events("b", 6, &[12]));
+        let mut merge = greeted(5);
+        assert_eq!(step(&mut merge, 10, [None, Some(&came)]), MergeStep::Wait);
+        let found = sent(step(&mut merge, 12, [Some(&left), Some(&came)]));
+        assert_eq!(found, [r#"{"a":11}"#, r#"{"b":12}"#]);
+    }
+
+    #[test]
+    fn what_a_log_tells_too_early_waits_too() {
+        // Both logs are read; in between, the move from a to b is committed and not yet published.
+        let mut merge = greeted(6);
+        assert_eq!(
+            step(&mut merge, 10, [None; 2]),
+            MergeStep::ReadLog(0, place(5))
+        );
+        merge.log_read(0, Page::Events(events("a", 6, &[9])));
+        assert_eq!(
+            step(&mut merge, 10, [None; 2]),
+            MergeStep::ReadLog(1, place(5))
+        );
+        merge.log_read(1, Page::Events(events("b", 6, &[10, 12])));
+        let found = sent(step(&mut merge, 10, [None; 2]));
+        assert_eq!(found, [r#"{"a":9}"#, r#"{"b":10}"#]);
+        assert_eq!(step(&mut merge, 10, [None; 2]), MergeStep::Wait);
+        let (left, came) = (events("a", 7, &[11]), events("b", 7, &[12]));
+        let found = sent(step(&mut merge, 12, [Some(&left), Some(&came)]));
+        assert_eq!(found, [r#"{"a":11}"#, r#"{"b":12}"#]);
+    }
+}

@@ -6,6 +6,8 @@ mod founding;
 mod merged;
 mod moves;
 mod pages;
+mod property;
 mod proxies;
 mod restore;
 mod stream;
+mod switching;
