@@ -6,6 +6,7 @@ mod founding;
 mod merged;
 mod moves;
 mod pages;
+mod property;
 mod proxies;
 mod restore;
 mod stream;
