@@ -12,7 +12,7 @@ use crate::store::sqlite::{Deleted, DeletedBoard, EventsRead, Opened, Readers};
 use crate::store::{Answer, Failure};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::RETRY_SPREAD_MS;
-use boardcast_core::model::{Board, BoardId, Task, TaskId};
+use boardcast_core::model::{Board, BoardId, Malformed, Task, TaskId};
 use boardcast_core::protocol::{Access, Request};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -190,9 +190,10 @@ impl Engine {
             element,
         } in wishes
         {
-            let begun = match BoardId::parse(&board) {
-                Ok(board_id) => self.begin(access, board_id, from).await,
-                Err(_) => Err(NoStream::NoBoard),
+            let (begun, element) = match BoardId::parse(&board) {
+                Ok(board_id) => (self.begin(access, board_id, from).await, element),
+                // No name that isn't an id gets into the stream's ids.
+                Err(_) => (Err(NoStream::NoBoard), None),
             };
             let (seat, start) = match begun {
                 Ok((seat, start)) => (Some(seat), Some(start)),
@@ -218,12 +219,13 @@ impl Engine {
         })
     }
 
-    /// A page of a board's log after a place, waiting for an event if there is none yet.
+    /// A page of a board's log after a place, as far as that can be read, waiting for an event if
+    /// there is none yet.
     pub async fn events(
         &self,
         access: &Access,
         board_id: BoardId,
-        after: Option<Cursor>,
+        after: Option<Result<Cursor, Malformed>>,
         limit: usize,
         wait: Duration,
     ) -> Result<EventsRead, ReadError> {

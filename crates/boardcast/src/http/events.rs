@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
-use boardcast_core::limits::BOARDS_PER_STREAM_MAX;
+use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX};
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
@@ -100,9 +100,11 @@ fn wants_page(headers: &HeaderMap) -> bool {
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        accepted
-            .flat_map(|value| value.split(','))
-            .any(|range| range.trim_start().starts_with(what))
+        let mut ranges = accepted.flat_map(|value| value.split(','));
+        ranges.any(|range| {
+            let essence = range.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case(what)
+        })
     };
     names("application/json") && !names("text/event-stream")
 }
@@ -157,6 +159,16 @@ fn read_boards(parameters: &mut Parameters) -> Result<Vec<String>, Problem> {
         if !boards.iter().any(|known| known == board) {
             boards.push(board.into());
         }
+    }
+    // Such a name comes back in an event, and no event is larger than a frame.
+    if boards
+        .iter()
+        .any(|board| board.chars().count() > ID_CHARS_MAX)
+    {
+        return Err(Problem::invalid(
+            "boards",
+            format!("holds a name of more than {ID_CHARS_MAX} characters: no id is that long"),
+        ));
     }
     if (1..=BOARDS_PER_STREAM_MAX).contains(&boards.len()) {
         Ok(boards)

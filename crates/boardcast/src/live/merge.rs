@@ -38,8 +38,9 @@ pub struct Asked {
     pub board: String,
     /// Where to begin; none if there is no such board.
     pub start: Option<Start>,
-    /// What the caller's id said of this board; kept until its snapshot is written, or that it is
-    /// gone. None where the name could be no board's: it would not fit into an id.
+    /// What the caller's id said of this board; kept until its snapshot is written, which is for
+    /// ever if there is no such board. None where the name could be no board's: it would not fit into
+    /// an id.
     pub element: Option<String>,
 }
 
@@ -67,7 +68,8 @@ struct BoardGone<'a> {
 struct Part {
     board: String,
     state: State,
-    /// This board's part of the id; none where nothing is known yet, or no more.
+    /// This board's part of the id; none where nothing is known yet. It outlives its board: whoever
+    /// comes back with it once the board is restored gets a snapshot, and not just what happens next.
     element: Option<String>,
     /// The log reaches at least to this number, whatever the tail says.
     log_reaches: u64,
@@ -305,7 +307,6 @@ impl Part {
 
     fn end(&mut self) {
         self.state = State::Over;
-        self.element = None;
         self.ahead.clear();
     }
 }

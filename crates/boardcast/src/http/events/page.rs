@@ -21,8 +21,7 @@ pub(super) async fn read(
     let limit = parameters.limit()?;
     let wait = read_wait(&mut parameters)?;
     parameters.finish()?;
-    let after = after.map(|after| Cursor::parse(&after)).transpose();
-    let after = after.map_err(|_| Problem::CursorGone)?;
+    let after = after.map(|after| Cursor::parse(&after));
     let access = app.auth.access();
     match app
         .engine

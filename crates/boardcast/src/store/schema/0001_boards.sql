@@ -64,7 +64,7 @@ CREATE TABLE task (
 CREATE UNIQUE INDEX task_order ON task (list_id, rank) WHERE deleted_at IS NULL;
 -- Counts a board's living tasks, and finds all of a board that is purged.
 CREATE INDEX task_on_board ON task (board_no, deleted_at);
-CREATE INDEX task_deleted ON task (board_no, deleted_seq) WHERE deleted_at IS NOT NULL;
+CREATE INDEX task_deleted ON task (board_no, deleted_seq, rank) WHERE deleted_at IS NOT NULL;
 CREATE INDEX task_gone ON task (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE event (

@@ -15,7 +15,7 @@ use boardcast_core::limits::{
     SNAPSHOTS_AT_ONCE_MAX,
 };
 use boardcast_core::model::{
-    Board, BoardId, ListWithTasks, Snapshot as Whole, Task, TaskId, Timestamp,
+    Board, BoardId, ListWithTasks, Malformed, Snapshot as Whole, Task, TaskId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ impl Readers {
     pub async fn events(
         &self,
         board_id: BoardId,
-        after: Option<Cursor>,
+        after: Option<Result<Cursor, Malformed>>,
         limit: usize,
     ) -> Result<EventsRead, ReadError> {
         self.read(move |connection| read_after(connection, &board_id, after, limit))
@@ -411,11 +411,11 @@ fn read_events(
 }
 
 /// The events after a cursor that is judged in the same transaction; without one from the oldest
-/// kept.
+/// kept. One that can't be read is judged here too: first there must be a board.
 fn read_after(
     connection: &Connection,
     id: &BoardId,
-    after: Option<Cursor>,
+    after: Option<Result<Cursor, Malformed>>,
     limit: usize,
 ) -> rusqlite::Result<EventsRead> {
     let Some(Found {
@@ -423,13 +423,13 @@ fn read_after(
         head,
         floor,
         is_good,
-    }) = find_board(connection, id, after)?
+    }) = find_board(connection, id, after.and_then(Result::ok))?
     else {
         return Ok(EventsRead::NoBoard);
     };
     let place = match after {
         None => floor,
-        Some(cursor) if is_good => cursor,
+        Some(Ok(cursor)) if is_good => cursor,
         Some(_) => return Ok(EventsRead::Unservable),
     };
     if place == head {
