@@ -146,7 +146,7 @@ impl Client {
 
     /// `GET path`, read; none if there is no such thing.
     pub(super) fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
-        match self.try_often(|| self.attempt("GET", path, None, None))? {
+        match self.try_often("GET", path, None)? {
             Reply::Missing(_) => Ok(None),
             Reply::Answer(answer) => answer.read().map(Some),
         }
@@ -196,9 +196,7 @@ impl Client {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        let key = (method != "GET").then(|| self.new_key());
-        let body = body.map(Value::to_string);
-        match self.try_often(|| self.attempt(method, path, body.as_deref(), key.as_deref()))? {
+        match self.try_often(method, path, body)? {
             Reply::Answer(answer) => Ok(answer),
             Reply::Missing(failure) => Err(failure),
         }
@@ -211,14 +209,17 @@ impl Client {
         )
     }
 
-    fn try_often(&self, attempt: impl Fn() -> Result<Reply, Miss>) -> Result<Reply, Failure> {
+    fn try_often(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
+        let is_change = method != "GET";
+        let key = is_change.then(|| self.new_key());
+        let body = body.map(Value::to_string);
         let mut may_have_happened = false;
         for retry in 0.. {
-            let miss = match attempt() {
+            let miss = match self.attempt(method, path, body.as_deref(), key.as_deref()) {
                 Ok(reply) => return Ok(reply),
                 Err(miss) => miss,
             };
-            may_have_happened |= matches!(miss, Miss::Cut(_));
+            may_have_happened |= is_change && matches!(miss, Miss::Cut(_));
             let is_last = retry == CLIENT_RETRIES_MAX;
             let asked_for = match miss {
                 Miss::Final(failure) => return Err(failure),
@@ -293,6 +294,8 @@ impl Client {
             Miss::Final(Failure::Refused("the request can't be put together; does --server name a server, and --since an event?".into()))
         };
         let sent = match body {
+            // A POST must say that its body is empty, or it would be sent in chunks.
+            None if method == "POST" => self.agent.run(request.body("").map_err(malformed)?),
             None => self.agent.run(request.body(()).map_err(malformed)?),
             Some(body) => {
                 let request = request.header("content-type", "application/json");
@@ -307,6 +310,10 @@ impl Client {
             ureq::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 Miss::NotSent("connection refused".into())
             }
+            ureq::Error::Io(error) if UNREACHED.contains(&error.kind()) => {
+                Miss::NotSent(error.to_string())
+            }
+            ureq::Error::Io(error) => Miss::Cut(error.to_string()),
             ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
                 Miss::NotSent("it does not accept connections".into())
             }
@@ -323,6 +330,13 @@ impl Client {
         }
     }
 }
+
+/// Nothing was sent when a connection fails so.
+const UNREACHED: [ErrorKind; 3] = [
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::AddrNotAvailable,
+];
 
 /// An answer, or that the path names nothing.
 enum Reply {

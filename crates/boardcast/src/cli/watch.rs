@@ -9,12 +9,15 @@ use super::client::{Client, Failure, find};
 use super::{ask, complain};
 use crate::config::WatchArgs;
 use crate::spine;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use telling::{Event, Names};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(args: &WatchArgs) -> Result<(), Failure> {
     end_on_interrupt().map_err(|error| Failure::Refused(error.to_string()))?;
+    end_when_unread();
     let client = ask(&args.client);
     let mut output = Output::new(args.client.json);
     let boards = find_all(&client, &args.boards)?;
@@ -106,4 +109,17 @@ fn end_on_interrupt() -> std::io::Result<()> {
         std::process::exit(0);
     });
     Ok(())
+}
+
+/// Ends when nobody reads standard output any more. Writing would show that too, but on a quiet board
+/// only much later.
+fn end_when_unread() {
+    spine::spawn("output", || {
+        // No readiness is asked for, so only an error or a hang-up ends the wait.
+        let stdout = std::io::stdout();
+        let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+        if retry_on_intr(|| poll(&mut ends, None)).is_ok() {
+            std::process::exit(0);
+        }
+    });
 }

@@ -193,6 +193,7 @@ impl<'a> Follow<'a> {
             self.client.outside(),
             &(self.retry_ms..=self.retry_ms + self.retry_ms / 4),
         );
+        let told = told.min(longest.max(self.retry_ms));
         Duration::from_millis(own.max(told).into())
     }
 
@@ -216,4 +217,119 @@ enum Connected {
     Yes,
     Gone,
     No(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Silence;
+    use super::*;
+    use crate::serve::Machine;
+    use crate::spine;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread::JoinHandle;
+
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    const CONNECTED: &str = "data: {\"type\":\"connected\"}\nretry: 1\nid: 1-a\n\n";
+
+    /// How a scripted answer ends.
+    enum End {
+        Close,
+        Hold,
+    }
+
+    /// A server that gives one answer a connection, and then the heads of the requests it saw.
+    fn serve(answers: Vec<(String, End)>) -> (String, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let playing = spine::spawn("script", move || {
+            let mut held = Vec::new();
+            for (at, (answer, end)) in answers.into_iter().enumerate() {
+                let (mut socket, _) = listener.accept().unwrap();
+                let head = read_head(&socket);
+                assert_eq!(head.contains("last-event-id: 1-a\r\n"), at > 0, "{head}");
+                assert!(head.starts_with("GET /boards/b/events?heartbeat=event HTTP/1.1"));
+                socket.write_all(answer.as_bytes()).unwrap();
+                if matches!(end, End::Hold) {
+                    held.push(socket);
+                }
+            }
+        });
+        (server, playing)
+    }
+
+    fn read_head(socket: &TcpStream) -> String {
+        let mut lines = BufReader::new(socket);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(lines.read_line(&mut head).unwrap(), 0);
+        }
+        head
+    }
+
+    fn told(happening: Happening) -> String {
+        match happening {
+            Happening::Event(event) => event.id,
+            Happening::Lost(_) => "lost".into(),
+            Happening::Back => "back".into(),
+            Happening::Gone => "gone".into(),
+        }
+    }
+
+    #[track_caller]
+    fn check(silence_ms: u64, answers: Vec<(String, End)>, expected: &[&str]) {
+        let (server, playing) = serve(answers);
+        let silence = Silence(Duration::from_millis(silence_ms));
+        let client = Client::new(&server, Box::new(Machine), silence);
+        let begin = Begin::After(String::new());
+        let mut follow = Follow::new(&client, vec!["b".into()], begin);
+        let seen = expected.iter().map(|_| told(follow.next().unwrap()));
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
+        playing.join().unwrap();
+    }
+
+    fn event(id: &str, kind: &str) -> String {
+        format!("data: {{\"type\":\"{kind}\",\"boardId\":\"b\"}}\nid: {id}\n\n")
+    }
+
+    #[test]
+    fn a_dead_line_is_given_up_and_nothing_is_told_twice() {
+        let ping = "event: ping\ndata: {}\n\n";
+        let first = format!("{HEAD}{CONNECTED}{ping}data: {{\"type\":\"ta");
+        let second = format!("{HEAD}{CONNECTED}{}", event("2-b", "task_created"));
+        check(
+            300,
+            vec![(first, End::Hold), (second, End::Hold)],
+            &["lost", "back", "2-b"],
+        );
+    }
+
+    #[test]
+    fn a_server_that_sends_us_away_is_asked_again() {
+        let first = format!("{HEAD}{CONNECTED}");
+        let busy = "HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
+        let away = format!("{HEAD}retry: 2\n\n");
+        let last = format!("{HEAD}{CONNECTED}{}", event("2-b", "board_deleted"));
+        check(
+            10_000,
+            vec![
+                (first, End::Close),
+                (busy.into(), End::Close),
+                (away, End::Close),
+                (last, End::Close),
+            ],
+            &["lost", "back", "2-b", "gone"],
+        );
+    }
+
+    #[test]
+    fn a_board_that_is_gone_is_not_asked_for_again() {
+        let first = format!("{HEAD}{CONNECTED}");
+        let gone = "HTTP/1.1 204 No Content\r\n\r\n";
+        check(
+            10_000,
+            vec![(first, End::Close), (gone.into(), End::Close)],
+            &["lost", "gone"],
+        );
+    }
 }
