@@ -214,7 +214,8 @@ impl Client {
         let key = is_change.then(|| self.new_key());
         let body = body.map(Value::to_string);
         let mut may_have_happened = false;
-        for retry in 0.. {
+        let mut retry = 0;
+        loop {
             let miss = match self.attempt(method, path, body.as_deref(), key.as_deref()) {
                 Ok(reply) => return Ok(reply),
                 Err(miss) => miss,
@@ -231,8 +232,8 @@ impl Client {
                 Miss::Cut(_) | Miss::NotSent(_) => Duration::ZERO,
             };
             std::thread::sleep(self.pause(retry).max(asked_for));
+            retry += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     /// Half of it is fixed, half is random, so that clients that were cut together don't come back
@@ -312,6 +313,10 @@ impl Client {
             }
             ureq::Error::Io(error) if UNREACHED.contains(&error.kind()) => {
                 Miss::NotSent(error.to_string())
+            }
+            // A certificate that is not trusted, or no TLS at all.
+            ureq::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                Miss::Final(self.unreachable(&error.to_string(), false))
             }
             ureq::Error::Io(error) => Miss::Cut(error.to_string()),
             ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
