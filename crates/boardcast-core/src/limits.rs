@@ -110,3 +110,23 @@ pub const UNACKNOWLEDGED_MS_MAX: u32 = 30_000;
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// Seconds in which a drain must be over; then the process ends regardless.
 pub const DRAIN_SECONDS_MAX: u64 = 10;
+
+/// How often the command line sends a request again that the server did not answer.
+pub const CLIENT_RETRIES_MAX: u32 = 5;
+/// Milliseconds before the first of these; each later one waits twice as long, half of it at random.
+pub const CLIENT_RETRY_MS: u64 = 100;
+/// Seconds that the command line waits because a server asked for it.
+pub const CLIENT_RETRY_AFTER_SECONDS_MAX: u64 = 10;
+/// Seconds in which the command line must be connected.
+pub const CLIENT_CONNECT_SECONDS_MAX: u64 = 10;
+/// Seconds in which an answer must begin: more than a body may take, or a page may wait.
+pub const CLIENT_ANSWER_SECONDS_MAX: u64 = 40;
+/// Seconds without a byte after which the command line gives a connection up: two heartbeats missed,
+/// and some.
+pub const CLIENT_SILENCE_SECONDS_MAX: u64 = 40;
+/// Bytes of an answer or of an event that the command line reads: some times the largest board.
+pub const CLIENT_ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Milliseconds between the attempts of `watch` to come back: from the first to the longest.
+pub const WATCH_BACKOFF_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
+/// Milliseconds that a server may tell `watch` to stay away.
+pub const WATCH_RETRY_MS_MAX: u32 = 60_000;

@@ -5,6 +5,7 @@ mod app;
 mod bad_input;
 mod child;
 mod churn;
+mod cli;
 mod crash;
 mod drain;
 mod faults;
