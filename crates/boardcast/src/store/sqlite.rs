@@ -24,6 +24,9 @@ use std::time::Duration;
 
 /// 3.51.3 fixed a bug that could corrupt the file when two connections write and checkpoint at once.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// How long a connection waits for another one's lock. Ours never wait for each other; another
+/// program may have the file open.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// An open data file.
 pub struct Opened {
@@ -128,7 +131,7 @@ pub fn open(
 
 /// The settings of the writing connection. `FULL`: a commit returns when the log is synced.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -159,7 +162,7 @@ fn checkpoint_fully(connection: &Connection, path: &Path) -> Result<(), OpenErro
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 /// The one connection that writes.
 pub struct Writer {
@@ -162,7 +163,8 @@ impl Writer {
 
     /// Writes the log back into the file once it has grown. Past its bound it keeps new reads out
     /// for a moment, so that the log can start anew: without that a steady stream of readers could
-    /// keep it growing for ever.
+    /// keep it growing for ever. Whoever still reads then is another program, such as a backup: that
+    /// is not waited for, since the writer would stand still meanwhile.
     fn checkpoint(&mut self) -> Result<(), Fatal> {
         let bytes = std::fs::metadata(&self.wal_path).map_or(0, |wal| wal.len());
         if bytes < self.checkpoint_at_bytes {
@@ -173,12 +175,16 @@ impl Writer {
         }
         let result = if bytes < WAL_BYTES_MAX {
             self.run_checkpoint("PRAGMA wal_checkpoint(PASSIVE)")
+                .map(|_is_busy| ())
         } else {
-            let _no_readers = self
-                .read_gate
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.empty_log().map(|is_empty| {
+                if !is_empty {
+                    tracing::warn!(
+                        mebibytes = bytes >> 20,
+                        "the write-ahead log grows because another program reads the data file"
+                    );
+                }
+            })
         };
         self.checkpoint_at_bytes = bytes + WAL_CHECKPOINT_BYTES;
         match result {
@@ -191,8 +197,21 @@ impl Writer {
         }
     }
 
-    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.query_row(sql, [], |_| Ok(()))
+    /// Writes the whole log back and empties it. False if another program's read keeps it from that.
+    fn empty_log(&self) -> rusqlite::Result<bool> {
+        let _no_readers = self
+            .read_gate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let is_busy = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+        self.connection.busy_timeout(super::BUSY_WAIT)?;
+        is_busy.map(|is_busy| !is_busy)
+    }
+
+    /// True if somebody kept it from its end.
+    fn run_checkpoint(&self, sql: &str) -> rusqlite::Result<bool> {
+        self.connection.query_row(sql, [], |row| row.get(0))
     }
 
     fn prune(&self, now: Timestamp) -> Result<bool, BatchError> {
@@ -231,12 +250,14 @@ impl Writer {
 impl Drop for Writer {
     /// An orderly end leaves one file: everything is written back and the log is emptied.
     fn drop(&mut self) {
-        let _no_readers = self
-            .read_gate
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+        match self.empty_log() {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(
+                "the write-ahead log stays behind, because another program reads the data file; the next start writes it back"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+            }
         }
     }
 }
