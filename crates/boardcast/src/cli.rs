@@ -1,5 +1,9 @@
 //! The program's verbs, one file each.
 
+mod backup;
+mod check;
+mod progress;
+mod restore;
 mod serve;
 
 use crate::config::{Cli, Verb};
@@ -13,6 +17,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.verb {
         Some(Verb::Serve(args)) => serve::run(&args),
+        Some(Verb::Backup(args)) => backup::run(&args),
+        Some(Verb::Restore(args)) => restore::run(&args),
+        Some(Verb::Check(args)) => check::run(&args),
         None => serve::run(&cli.serve),
     };
     match result {

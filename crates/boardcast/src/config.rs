@@ -28,6 +28,14 @@ pub enum Verb {
     /// Serve the boards of one data file over HTTP (the default).
     #[command(after_help = EXAMPLES)]
     Serve(ServeArgs),
+    /// Copy the data file into one sealed file, while a server runs or not.
+    Backup(BackupArgs),
+    /// Put a backup in the data file's place, and keep what was there. No server may run.
+    Restore(RestoreArgs),
+    /// Look whether everything in the data file fits together. Changes nothing.
+    ///
+    /// Exits with 0 if it does, 1 if something was found, 2 if it could not look.
+    Check(CheckArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -103,6 +111,59 @@ pub struct ServeArgs {
         default_value = "info"
     )]
     pub log: String,
+}
+
+/// What to back up, and where to.
+#[derive(Clone, Debug, Args)]
+pub struct BackupArgs {
+    /// The backup to make. It is complete once it has this name.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What to restore, and where to.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreArgs {
+    /// A file that `boardcast backup` made. Every byte of it is verified first.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Print one JSON object instead of sentences.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// The data file of a verb that isn't `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct DataArg {
+    /// The data file.
+    #[arg(
+        long = "data",
+        env = "BOARDCAST_DATA",
+        value_name = "FILE",
+        default_value = "./boardcast.db"
+    )]
+    pub path: PathBuf,
 }
 
 impl Default for ServeArgs {

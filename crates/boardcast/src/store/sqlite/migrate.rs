@@ -4,6 +4,7 @@
 use super::OpenError;
 use boardcast_core::model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// "Bdct": tells a Boardcast file from any other SQLite file.
@@ -22,41 +23,82 @@ pub(super) fn run(
         path: path.into(),
         source,
     };
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(explain)?;
+    let found = recognise(&transaction, path)?;
+    if found == 0 {
+        prepare(&transaction).map_err(explain)?;
+    }
+    for (version, sql) in (1..).zip(MIGRATIONS).skip(found) {
+        carry_out(&transaction, version, sql, now).map_err(explain)?;
+    }
+    transaction.commit().map_err(explain)
+}
+
+/// The schema that a file has, as this program made it; 0 is a file with nothing in it.
+pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
+    let explain = |source| OpenError::Sqlite {
+        path: path.into(),
+        source,
+    };
     let foreign = |why: String| OpenError::Foreign {
         path: path.into(),
         why,
     };
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(explain)?;
-    let found = user_version(&transaction).map_err(explain)?;
-    let known = MIGRATIONS.len() as i64;
+    let found = user_version(connection).map_err(explain)?;
     if found == 0 {
-        if !is_empty(&transaction).map_err(explain)? {
-            return Err(foreign("it holds tables of another program".into()));
-        }
-        prepare(&transaction).map_err(explain)?;
-    } else if application_id(&transaction).map_err(explain)? != APPLICATION_ID {
+        return if is_empty(connection).map_err(explain)? {
+            Ok(0)
+        } else {
+            Err(foreign("it holds tables of another program".into()))
+        };
+    }
+    if application_id(connection).map_err(explain)? != APPLICATION_ID {
         return Err(foreign("it belongs to another program".into()));
     }
-    if found > known {
-        return Err(OpenError::Newer {
+    let known = MIGRATIONS.len();
+    let found = usize::try_from(found)
+        .ok()
+        .filter(|found| *found <= known)
+        .ok_or(OpenError::Newer {
             path: path.into(),
             found,
-            known,
-        });
-    }
-    for (index, sql) in MIGRATIONS.iter().enumerate() {
-        let version = index as i64 + 1;
-        if version > found {
-            carry_out(&transaction, version, sql, now).map_err(explain)?;
-        } else if recorded_checksum(&transaction, version).map_err(explain)? != checksum(sql) {
+            known: known as i64,
+        })?;
+    for (version, sql) in (1..).zip(MIGRATIONS).take(found) {
+        if recorded_checksum(connection, version).map_err(explain)? != checksum(sql) {
             return Err(foreign(format!(
                 "its schema {version} is not the one this program made"
             )));
         }
     }
-    transaction.commit().map_err(explain)
+    Ok(found)
+}
+
+/// The newest schema this program knows.
+pub(super) const NEWEST: usize = MIGRATIONS.len();
+
+/// What a file of the newest schema holds: name and text of each table and index.
+pub(super) fn newest_schema() -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let connection = Connection::open_in_memory()?;
+    prepare(&connection)?;
+    for sql in MIGRATIONS {
+        connection.execute_batch(sql)?;
+    }
+    schema_of(&connection)
+}
+
+/// Name and text of each table and index in a file.
+pub(super) fn schema_of(
+    connection: &Connection,
+) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    // Tables of SQLite's own, such as statistics, come and go.
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
+    connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn user_version(connection: &Connection) -> rusqlite::Result<i64> {
