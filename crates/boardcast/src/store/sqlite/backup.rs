@@ -220,7 +220,6 @@ impl Partial {
         } else {
             check::look_at_pages(&connection)
         };
-        let report = report.map_err(|source| self.explain_copy(source))?;
         if report.is_clean() {
             Ok(report)
         } else {

@@ -60,12 +60,21 @@ impl fmt::Display for Finding {
 
 /// How a finding names the board itself.
 const BOARD: &str = "board";
+/// How a finding names the file as a whole.
+const FILE: &str = "file";
 
 impl Report {
     /// Whether everything fits.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// What ended a part of the look before its end.
+    fn note(&mut self, ended: rusqlite::Result<()>) {
+        if let Err(error) = ended {
+            self.find(None, FILE, format!("can't be read: {error}"));
+        }
     }
 
     fn find(&mut self, board: Option<&str>, thing: impl Into<String>, problem: impl Into<String>) {
@@ -95,35 +104,73 @@ pub enum CheckError {
         /// Its schema.
         found: usize,
     },
-    /// It can't be read at all.
-    #[error("{} can't be read: {source}", path.display())]
-    Read {
-        /// The data file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
 }
 
 /// Looks at a data file as it stands at this moment, beside a server or without one.
 pub fn check(data: &Path, tell: Tell<'_>) -> Result<Report, CheckError> {
     let (connection, found) = open_still(data)?;
-    let path = data.into();
     if found < migrate::NEWEST {
+        let path = data.into();
         return Err(CheckError::Older { path, found });
     }
-    look(&connection, tell).map_err(|source| CheckError::Read { path, source })
+    Ok(look(&connection, tell))
 }
 
-/// Looks at everything.
-pub(super) fn look(connection: &Connection, tell: Tell<'_>) -> rusqlite::Result<Report> {
+/// Looks at everything. A part that can't be read ends there, and the next one begins.
+pub(super) fn look(connection: &Connection, tell: Tell<'_>) -> Report {
     tell(Progress {
         doing: "reading every page",
         done: 0,
         all: 0,
     });
-    let mut report = look_at_pages(connection)?;
-    look_at_schema(connection, &mut report)?;
+    let mut report = look_at_pages(connection);
+    let schema = look_at_schema(connection, &mut report);
+    report.note(schema);
+    let boards = look_at_boards(connection, &mut report, tell);
+    report.note(boards);
+    report
+}
+
+/// What SQLite itself can say of a file of any schema.
+pub(super) fn look_at_pages(connection: &Connection) -> Report {
+    let mut report = Report::default();
+    let pages = integrity_check(connection, &mut report);
+    report.note(pages);
+    let references = foreign_key_check(connection, &mut report);
+    report.note(references);
+    report
+}
+
+fn integrity_check(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut pages = connection.prepare("PRAGMA integrity_check")?;
+    let mut found = pages.query([])?;
+    while let Some(row) = found.next()? {
+        let text: String = row.get(0)?;
+        if text != "ok" {
+            report.find(None, FILE, text);
+        }
+    }
+    Ok(())
+}
+
+fn foreign_key_check(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut references = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut found = references.query([])?;
+    while let Some(row) = found.next()? {
+        let (table, row_id): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let parent: String = row.get(2)?;
+        let row_id = row_id.map_or_else(String::new, |id| format!(" (row {id})"));
+        let problem = format!("belongs to a {parent} that isn't there{row_id}");
+        report.find(None, table, problem);
+    }
+    Ok(())
+}
+
+fn look_at_boards(
+    connection: &Connection,
+    report: &mut Report,
+    tell: Tell<'_>,
+) -> rusqlite::Result<()> {
     let all = connection.query_row("SELECT count(*) FROM event", [], |row| row.get(0))?;
     let boards: Vec<(i64, String)> = connection
         .prepare("SELECT no, id FROM board ORDER BY id")?
@@ -137,34 +184,11 @@ pub(super) fn look(connection: &Connection, tell: Tell<'_>) -> rusqlite::Result<
                 all,
             });
         };
-        if let Err(error) = board::look(connection, board_no, &id, &mut report, &mut tell_events) {
+        if let Err(error) = board::look(connection, board_no, &id, report, &mut tell_events) {
             report.find(Some(&id), BOARD, format!("can't be read: {error}"));
         }
     }
-    Ok(report)
-}
-
-/// What SQLite itself can say of a file of any schema.
-pub(super) fn look_at_pages(connection: &Connection) -> rusqlite::Result<Report> {
-    let mut report = Report::default();
-    let mut pages = connection.prepare("PRAGMA integrity_check")?;
-    let mut found = pages.query([])?;
-    while let Some(row) = found.next()? {
-        let text: String = row.get(0)?;
-        if text != "ok" {
-            report.find(None, "file", text);
-        }
-    }
-    let mut references = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut found = references.query([])?;
-    while let Some(row) = found.next()? {
-        let (table, row_id): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
-        let parent: String = row.get(2)?;
-        let row_id = row_id.map_or_else(String::new, |id| format!(" (row {id})"));
-        let problem = format!("belongs to a {parent} that isn't there{row_id}");
-        report.find(None, table, problem);
-    }
-    Ok(report)
+    Ok(())
 }
 
 /// A file without one of the indexes would work and break promises that the index keeps.
@@ -189,3 +213,6 @@ fn look_at_schema(connection: &Connection, report: &mut Report) -> rusqlite::Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,3 +265,102 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// A folder with an old data file and its write-ahead log, and a new file ready to be staged.
+    struct Place {
+        folder: TempDir,
+        data: PathBuf,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let data = folder.path().canonicalize().unwrap().join("b.db");
+            std::fs::write(&data, "old").unwrap();
+            std::fs::write(with_suffix(&data, "-wal"), "old log").unwrap();
+            std::fs::write(with_suffix(&data, "-shm"), "index").unwrap();
+            Self { folder, data }
+        }
+
+        fn read(&self, suffix: &str) -> Option<String> {
+            std::fs::read_to_string(with_suffix(&self.data, suffix)).ok()
+        }
+
+        fn rename(&self, from: &str, to: &str) {
+            let (from, to) = (with_suffix(&self.data, from), with_suffix(&self.data, to));
+            std::fs::rename(from, to).unwrap();
+        }
+
+        fn names(&self) -> Vec<String> {
+            let names = std::fs::read_dir(self.folder.path()).unwrap();
+            let mut names: Vec<_> = names
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    #[test]
+    fn a_restore_that_was_not_decided_leaves_the_old_files() {
+        let place = Place::new();
+        std::fs::write(staging(&place.data), "half").unwrap();
+        assert!(!is_interrupted(&place.data));
+        finish_interrupted(&place.data).unwrap();
+        assert_eq!(place.names(), ["b.db", "b.db-shm", "b.db-wal"]);
+        assert_eq!(place.read("").unwrap(), "old");
+    }
+
+    #[test]
+    fn a_restore_that_was_decided_is_finished_from_wherever_it_stopped() {
+        type Step = fn(&Place);
+        let steps: [Step; 4] = [
+            |_| {},
+            |place| place.rename("-wal", ".before-restore-3-wal"),
+            |place| std::fs::remove_file(with_suffix(&place.data, "-shm")).unwrap(),
+            |place| std::fs::hard_link(&place.data, aside(&place.data, 3)).unwrap(),
+        ];
+        for count in 0..=steps.len() {
+            for has_hard_links in [true, false] {
+                let place = Place::new();
+                std::fs::write(decided(&place.data, 3), "new").unwrap();
+                steps[..count].iter().for_each(|step| step(&place));
+                if !has_hard_links && count == steps.len() {
+                    std::fs::remove_file(&place.data).unwrap();
+                }
+                assert!(is_interrupted(&place.data));
+                finish_interrupted(&place.data).unwrap();
+                finish_interrupted(&place.data).unwrap();
+                let expected = ["b.db", "b.db.before-restore-3", "b.db.before-restore-3-wal"];
+                assert_eq!(place.names(), expected, "after step {count}");
+                assert_eq!(place.read("").unwrap(), "new");
+                assert_eq!(place.read(".before-restore-3").unwrap(), "old");
+                assert_eq!(place.read(".before-restore-3-wal").unwrap(), "old log");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_free_only_if_no_log_of_it_is_left() {
+        let place = Place::new();
+        assert_eq!(free_number(&place.data), 1);
+        std::fs::write(aside(&place.data, 1), "").unwrap();
+        std::fs::write(with_suffix(&aside(&place.data, 2), "-wal"), "").unwrap();
+        assert_eq!(free_number(&place.data), 3);
+    }
+
+    #[test]
+    fn the_new_file_has_the_permissions_of_the_old_one() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = Place::new();
+        std::fs::set_permissions(&place.data, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let staged = Staged::create(&place.data, Path::new("nowhere")).unwrap();
+        let mode = staged.file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+}
