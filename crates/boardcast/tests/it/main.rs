@@ -2,5 +2,6 @@
 //! that it links once; each module holds what one part of the wire contract promises.
 
 mod app;
+mod backup;
 mod founding;
 mod stream;

@@ -145,7 +145,7 @@ impl Ledger {
                 objections.extend(entry.carry(seq, list.clone(), Changed, event.at, is_whole));
             }
             Change::ListDeleted { list_id } => {
-                self.delete_list(seq, list_id, event.at, &mut objections)
+                self.delete_list(seq, list_id, event.at, &mut objections);
             }
             Change::TaskCreated { task } => {
                 objections.extend(self.carry_task(seq, task, Created, event.at));
