@@ -3,6 +3,7 @@
 use super::progress::ProgressLine;
 use crate::config::BackupArgs;
 use crate::store::sqlite::{BackupError, back_up};
+use anyhow::bail;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -18,7 +19,8 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
             if let BackupError::Damaged(report) = &error {
                 super::check::list(report, &mut stderr)?;
             }
-            return Err(error.into());
+            // Its sentence names its cause.
+            bail!("{error}");
         }
     };
     let bytes = super::check::size(made.bytes);

@@ -3,6 +3,7 @@
 use super::progress::ProgressLine;
 use crate::config::RestoreArgs;
 use crate::store::sqlite::{Restored, restore};
+use anyhow::anyhow;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +13,9 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let mut line = ProgressLine::default();
     let restored = restore(file, data, &mut |progress| line.show(progress));
     drop(line);
-    let text = describe(&restored?, file);
+    // An error's sentence names its cause.
+    let restored = restored.map_err(|error| anyhow!("{error}"))?;
+    let text = describe(&restored, file);
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -254,9 +254,13 @@ fn aside(data: &Path, number: u32) -> PathBuf {
     with_suffix(data, &format!(".before-restore-{number}"))
 }
 
-/// SQLite keeps a file's logs beside the file itself, not beside a link to it.
+/// SQLite keeps a file's logs beside the file itself, not beside a link to it. The link may be there
+/// before the file is.
 fn real(data: &Path) -> PathBuf {
-    std::fs::canonicalize(data).unwrap_or_else(|_| data.into())
+    let target = || std::fs::read_link(data).map(|target| folder_of(data).join(target));
+    std::fs::canonicalize(data)
+        .or_else(|_| target())
+        .unwrap_or_else(|_| data.into())
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -343,6 +347,21 @@ mod tests {
                 assert_eq!(place.read(".before-restore-3-wal").unwrap(), "old log");
             }
         }
+    }
+
+    #[test]
+    fn a_link_to_the_data_file_stays_one() {
+        let place = Place::new();
+        let link = place.folder.path().join("link.db");
+        let dangling = place.folder.path().join("dangling.db");
+        std::os::unix::fs::symlink("b.db", &link).unwrap();
+        std::os::unix::fs::symlink("elsewhere.db", &dangling).unwrap();
+        std::fs::write(decided(&place.data, 1), "new").unwrap();
+        assert!(is_interrupted(&link));
+        finish_interrupted(&link).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(place.read("").unwrap(), "new");
+        assert_eq!(real(&dangling), place.folder.path().join("elsewhere.db"));
     }
 
     #[test]
