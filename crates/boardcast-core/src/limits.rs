@@ -60,6 +60,12 @@ pub const EVENTS_PAGE_BYTES_MAX: usize = 1024 * 1024;
 pub const EVENTS_WAIT_SECONDS_MAX: u64 = 30;
 /// Boards that one stream may follow: its ids name them all.
 pub const BOARDS_PER_STREAM_MAX: usize = 32;
+/// Pages of the data file that a backup copies between two looks at how far it is: some 4 MiB.
+pub const BACKUP_PAGES_AT_ONCE: u16 = 1_024;
+/// Bytes of a file read at a time while it is hashed.
+pub const HASH_BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Findings of a check that are listed; past it they are counted. A person reads the first few.
+pub const FINDINGS_MAX: usize = 1_000;
 /// Rows that one pass of retention deletes before the writer looks at its queue again.
 pub const PRUNE_ROWS_MAX: usize = 500;
 /// Seconds between two looks of the writer for what retention may delete.

@@ -2,11 +2,15 @@
 //! `client`.
 
 mod add;
+mod backup;
 mod change;
+mod check;
 mod client;
 mod completions;
 mod place;
+mod progress;
 mod remove;
+mod restore;
 mod serve;
 mod show;
 mod watch;
@@ -23,8 +27,14 @@ use std::process::ExitCode;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.verb {
-        None => return serve(&cli.serve),
-        Some(Verb::Serve(args)) => return serve(args),
+        None => return on_file(serve::run(&cli.serve)),
+        Some(Verb::Serve(args)) => return on_file(serve::run(args)),
+        Some(Verb::Backup(args)) => return on_file(backup::run(args)),
+        Some(Verb::Check(args)) => return on_file(check::run(args)),
+        Some(Verb::Restore(args)) => match &args.thing {
+            None => return on_file(restore::run(args)),
+            Some(thing) => remove::restore(thing),
+        },
         Some(Verb::Watch(args)) => watch::run(args),
         Some(Verb::Boards(args)) => show::boards(args),
         Some(Verb::Lists(args)) => show::lists(args),
@@ -36,7 +46,6 @@ pub fn run() -> ExitCode {
         Some(Verb::Edit(args)) => change::edit(args),
         Some(Verb::Rename(args)) => change::rename(args),
         Some(Verb::Rm(args)) => remove::rm(args),
-        Some(Verb::Restore(args)) => remove::restore(args),
         Some(Verb::Deleted(args)) => show::deleted(args),
         Some(Verb::Completions(args)) => completions::run(args),
     };
@@ -51,8 +60,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(args: &crate::config::ServeArgs) -> ExitCode {
-    serve::run(args).unwrap_or_else(|error| {
+/// What came of a verb that has the data file itself.
+fn on_file(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })

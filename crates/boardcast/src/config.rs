@@ -57,13 +57,20 @@ pub enum Verb {
     Rename(RenameArgs),
     /// Delete a task, a list with its tasks, or a board.
     Rm(RmArgs),
-    /// Bring back what was deleted in the last 30 days.
+    /// Bring back what was deleted in the last 30 days, or the whole data file from a backup.
+    #[command(after_help = help::RESTORING)]
     Restore(RestoreArgs),
     /// List what was deleted on a board, newest first; without one, the deleted boards.
     Deleted(DeletedArgs),
     /// Print a script that completes commands in a shell.
     #[command(after_help = help::COMPLETING)]
     Completions(CompletionsArgs),
+    /// Copy the data file into one sealed file, while a server runs or not.
+    Backup(BackupArgs),
+    /// Look whether everything in the data file fits together. Changes nothing.
+    ///
+    /// Exits with 0 if it does, 1 if something was found, 2 if it could not look.
+    Check(CheckArgs),
 }
 
 /// How to serve.
@@ -125,6 +132,47 @@ pub struct ServeArgs {
         default_value = "info"
     )]
     pub log: String,
+}
+
+/// What to back up, and where to.
+#[derive(Clone, Debug, Args)]
+pub struct BackupArgs {
+    /// The backup to make. It is complete once it has this name.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Print one JSON object instead of sentences.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// The data file of a verb that isn't `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct DataArg {
+    /// The data file.
+    #[arg(
+        long = "data",
+        env = "BOARDCAST_DATA",
+        value_name = "FILE",
+        default_value = "./boardcast.db"
+    )]
+    pub path: PathBuf,
 }
 
 impl Default for ServeArgs {
@@ -399,12 +447,38 @@ pub struct RmArgs {
     pub client: ClientArgs,
 }
 
-/// What to bring back.
+/// What to bring back: a thing on a server, or the data file while no server runs.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct RestoreArgs {
-    /// What it is.
-    pub kind: Kind,
+    /// What was deleted.
+    #[command(subcommand)]
+    pub thing: Option<Deleted>,
 
+    /// A file that `boardcast backup` made. Every byte of it is verified before it takes the data
+    /// file's place, and what was there is kept.
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What was deleted and can come back.
+#[derive(Debug, Subcommand)]
+pub enum Deleted {
+    /// Bring back a task, to its list.
+    Task(DeletedThingArgs),
+    /// Bring back a list, with the tasks that went with it.
+    List(DeletedThingArgs),
+    /// Bring back a board as it was.
+    Board(DeletedThingArgs),
+}
+
+/// A deleted thing.
+#[derive(Debug, Args)]
+pub struct DeletedThingArgs {
     /// Its id, as `boardcast deleted` shows it.
     pub id: String,
 

@@ -4,7 +4,7 @@ use super::ask;
 use super::client::print::Output;
 use super::client::things::{Board, List, Task};
 use super::client::{Client, Failure, find};
-use crate::config::{Kind, RestoreArgs, RmArgs};
+use crate::config::{Deleted, Kind, RmArgs};
 use boardcast_core::model::TaskId;
 
 pub(super) fn rm(args: &RmArgs) -> Result<(), Failure> {
@@ -34,13 +34,18 @@ fn named(client: &Client, kind: Kind, text: &str) -> Result<(String, String), Fa
     })
 }
 
-pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failure> {
-    let (kind, path) = words(args.kind);
+pub(super) fn restore(deleted: &Deleted) -> Result<(), Failure> {
+    let (of, args) = match deleted {
+        Deleted::Task(args) => (Kind::Task, args),
+        Deleted::List(args) => (Kind::List, args),
+        Deleted::Board(args) => (Kind::Board, args),
+    };
+    let (kind, path) = words(of);
     let id = &args.id;
     // Ids of all kinds have the same form; what has another one could be no path.
     TaskId::parse(id).map_err(|why| Failure::Refused(format!("the id \"{id}\" {why}")))?;
     let answer = ask(&args.client).change("POST", &format!("/{path}/{id}/restore"), None)?;
-    let name = match args.kind {
+    let name = match of {
         Kind::Task => answer.read::<Task>()?.title,
         Kind::List => answer.read::<List>()?.name,
         Kind::Board => answer.read::<Board>()?.name,

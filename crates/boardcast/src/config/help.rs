@@ -62,6 +62,13 @@ Examples:
   boardcast add \"Demo board/To do\" \"Water the plants\" --top
   boardcast add list-todo \"Release notes\" --description - < notes.md";
 
+pub(super) const RESTORING: &str = "\
+Examples:
+  boardcast restore task task_01k3vd8t5zf0sr2e9c7mq4x6ya
+      A deleted task, on a running server.
+  boardcast restore team-2026-11-24.backup --data /var/lib/boardcast/team.db
+      The whole data file, while no server runs.";
+
 pub(super) const MOVING: &str = "\
 Examples:
   boardcast move \"Water the plants\" Done

@@ -443,6 +443,12 @@ fn read_after(
 }
 
 fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Snapshot>> {
+    let whole = read_whole(connection, id)?;
+    Ok(whole.map(|whole| Snapshot::new(&frame::json(&whole), whole.cursor)))
+}
+
+/// A living board as its rows have it.
+pub(super) fn read_whole(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Whole>> {
     let sql = "
         SELECT id, name, version, created_at, updated_at, head_seq, head_mark, no FROM board
         WHERE id = ? AND deleted_at IS NULL";
@@ -458,13 +464,11 @@ fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Opti
     let Some((board, cursor, board_no)) = found.optional()? else {
         return Ok(None);
     };
-    let lists = read_lists(connection, board_no)?;
-    let whole = Whole {
+    Ok(Some(Whole {
         board,
-        lists,
+        lists: read_lists(connection, board_no)?,
         cursor,
-    };
-    Ok(Some(Snapshot::new(&frame::json(&whole), cursor)))
+    }))
 }
 
 fn read_lists(connection: &Connection, board_no: i64) -> rusqlite::Result<Vec<ListWithTasks>> {

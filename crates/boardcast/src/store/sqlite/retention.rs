@@ -148,7 +148,8 @@ fn purge_board(connection: &Connection, before: Timestamp) -> rusqlite::Result<b
         return Ok(false);
     };
     let parts = [
-        "DELETE FROM event WHERE ordinal IN (SELECT ordinal FROM event WHERE board_no = ? LIMIT ?)",
+        // From the oldest on, so that what is left is a log.
+        "DELETE FROM event WHERE ordinal IN (SELECT ordinal FROM event WHERE board_no = ? ORDER BY seq LIMIT ?)",
         "DELETE FROM task WHERE id IN (SELECT id FROM task WHERE board_no = ? LIMIT ?)",
         "DELETE FROM list WHERE id IN (SELECT id FROM list WHERE board_no = ? LIMIT ?)",
     ];

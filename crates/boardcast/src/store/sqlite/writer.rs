@@ -274,12 +274,14 @@ impl Writer {
 impl Drop for Writer {
     /// An orderly end leaves one file: everything is written back and the log is emptied.
     fn drop(&mut self) {
-        let _no_readers = self
-            .read_gate
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+        match self.start_log_anew() {
+            Ok(LogSize { bytes: 0, .. }) => {}
+            Ok(_) => {
+                tracing::warn!("the write-ahead log stays behind; the next start writes it back");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+            }
         }
     }
 }
