@@ -3,7 +3,6 @@
 use super::progress::ProgressLine;
 use crate::config::BackupArgs;
 use crate::store::sqlite::{BackupError, back_up};
-use anyhow::bail;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -19,8 +18,7 @@ pub(super) fn run(args: &BackupArgs) -> anyhow::Result<ExitCode> {
             if let BackupError::Damaged(report) = &error {
                 super::check::list(report, &mut stderr)?;
             }
-            // Its sentence names its cause.
-            bail!("{error}");
+            return Err(error.into());
         }
     };
     let bytes = super::check::size(made.bytes);

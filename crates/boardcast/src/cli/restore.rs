@@ -3,7 +3,6 @@
 use super::progress::ProgressLine;
 use crate::config::RestoreArgs;
 use crate::store::sqlite::{Restored, restore};
-use anyhow::anyhow;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,9 +13,7 @@ pub(super) fn run(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let mut line = ProgressLine::default();
     let restored = restore(file, data, &mut |progress| line.show(progress));
     drop(line);
-    // An error's sentence names its cause.
-    let restored = restored.map_err(|error| anyhow!("{error}"))?;
-    let text = describe(&restored, file);
+    let text = describe(&restored?, file);
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

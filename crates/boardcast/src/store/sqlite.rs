@@ -281,6 +281,7 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// read transaction that has begun, so that nothing moves while it is looked at. Whatever the server
 /// writes meanwhile stays in the write-ahead log, which can't shrink before this connection is gone.
 fn open_still(path: &Path) -> Result<(Connection, usize), OpenError> {
+    let path = &real_path(path)?;
     if restore::is_interrupted(path) {
         return Err(OpenError::HalfRestored { path: path.into() });
     }

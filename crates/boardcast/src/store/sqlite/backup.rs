@@ -6,7 +6,7 @@
 //! opens as a database; whoever writes to it that way breaks the seal, and it is refused.
 
 use super::check::{self, Report};
-use super::{OpenError, Progress, Tell, migrate, open_still, wal_path, with_suffix};
+use super::{OpenError, Progress, Tell, migrate, open_still, real_path, wal_path, with_suffix};
 use boardcast_core::limits::{BACKUP_PAGES_AT_ONCE, HASH_BYTES_AT_ONCE, WAL_BYTES_MAX};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -55,20 +55,20 @@ pub enum BackupError {
         path: PathBuf,
     },
     /// The copy can't be written.
-    #[error("{} can't be written: {source}", path.display())]
+    #[error("{} can't be written: {cause}", path.display())]
     Write {
         /// The unfinished backup.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The copy failed.
-    #[error("the copy to {} failed: {source}", path.display())]
+    #[error("the copy to {} failed: {cause}", path.display())]
     Copy {
         /// The unfinished backup.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
     /// A backup of a damaged file would only replace a good one.
     #[error(
@@ -88,6 +88,7 @@ pub fn back_up(
     overwrite: bool,
     tell: Tell<'_>,
 ) -> Result<Made, BackupError> {
+    let data = &real_path(data)?;
     refuse_target(data, target, overwrite)?;
     let (source, schema) = open_still(data)?;
     let mut partial = Partial::create(data, target)?;
@@ -95,11 +96,9 @@ pub fn back_up(
     let log_bytes = std::fs::metadata(wal_path(data)).map_or(0, |log| log.len());
     // From here on the server's log can shrink again.
     drop(source);
-    copied.map_err(|source| partial.explain_copy(source))?;
+    copied.map_err(|cause| partial.explain_copy(cause))?;
     let report = partial.look(schema, tell)?;
-    let bytes = partial
-        .seal(tell)
-        .map_err(|source| partial.explain(source))?;
+    let bytes = partial.seal(tell).map_err(|cause| partial.explain(cause))?;
     refuse_target(data, target, overwrite)?;
     partial.name(target)?;
     Ok(Made {
@@ -173,9 +172,9 @@ impl Partial {
     /// With the data file's permissions: a backup holds the same secrets.
     fn create(data: &Path, target: &Path) -> Result<Self, BackupError> {
         let path = with_suffix(target, ".partial");
-        let explain = |source| BackupError::Write {
+        let explain = |cause| BackupError::Write {
             path: path.clone(),
-            source,
+            cause,
         };
         let permissions = std::fs::metadata(data).map_err(explain)?.permissions();
         let file = File::options()
@@ -214,7 +213,7 @@ impl Partial {
 
     /// Looks at the whole copy, as `boardcast check` does.
     fn look(&self, schema: usize, tell: Tell<'_>) -> Result<Report, BackupError> {
-        let connection = open_whole(&self.path).map_err(|source| self.explain_copy(source))?;
+        let connection = open_whole(&self.path).map_err(|cause| self.explain_copy(cause))?;
         let report = if schema == migrate::NEWEST {
             check::look(&connection, tell)
         } else {
@@ -239,25 +238,25 @@ impl Partial {
     }
 
     fn name(&mut self, target: &Path) -> Result<(), BackupError> {
-        std::fs::rename(&self.path, target).map_err(|source| self.explain(source))?;
+        std::fs::rename(&self.path, target).map_err(|cause| self.explain(cause))?;
         self.is_named = true;
-        sync_folder_of(target).map_err(|source| BackupError::Write {
+        sync_folder_of(target).map_err(|cause| BackupError::Write {
             path: target.into(),
-            source,
+            cause,
         })
     }
 
-    fn explain(&self, source: io::Error) -> BackupError {
+    fn explain(&self, cause: io::Error) -> BackupError {
         BackupError::Write {
             path: self.path.clone(),
-            source,
+            cause,
         }
     }
 
-    fn explain_copy(&self, source: rusqlite::Error) -> BackupError {
+    fn explain_copy(&self, cause: rusqlite::Error) -> BackupError {
         BackupError::Copy {
             path: self.path.clone(),
-            source,
+            cause,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! one gets theirs.
 
 use super::backup::{self, NoBackup, folder_of, sync_folder_of};
-use super::{DataLock, OpenError, Tell, migrate, with_suffix};
+use super::{DataLock, OpenError, Tell, migrate, real_path, with_suffix};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
@@ -44,32 +44,32 @@ pub enum RestoreError {
         why: NoBackup,
     },
     /// The system refused something after the restore was decided.
-    #[error("the restore of {} is not finished: {source}. When that is mended, starting the server finishes it.", path.display())]
+    #[error("the restore of {} is not finished: {cause}. When that is mended, starting the server finishes it.", path.display())]
     Unfinished {
         /// The data file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The system refused something.
-    #[error("nothing was changed: a new {} can't be made: {source}", path.display())]
+    #[error("nothing was changed: a new {} can't be made: {cause}", path.display())]
     Place {
         /// The data file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
 /// Puts what a backup holds in the data file's place, and keeps what was there.
 pub fn restore(backup: &Path, data: &Path, tell: Tell<'_>) -> Result<Restored, RestoreError> {
+    let data = &real_path(data)?;
     let _lock = DataLock::take(data)?;
-    let explain = |source| RestoreError::Place {
+    let explain = |cause| RestoreError::Place {
         path: data.into(),
-        source,
+        cause,
     };
     finish_interrupted(data).map_err(explain)?;
-    let data = &real(data);
     let staged = Staged::create(data, backup).map_err(explain)?;
     let mut file = staged.file.try_clone().map_err(explain)?;
     backup::unpack(backup, &mut file, tell).map_err(|why| RestoreError::NoBackup {
@@ -90,9 +90,9 @@ pub fn restore(backup: &Path, data: &Path, tell: Tell<'_>) -> Result<Restored, R
         .filter(|(_, old)| old.exists())
         .collect::<Vec<_>>();
     staged.decide(data, number).map_err(explain)?;
-    put_in_place(data, number).map_err(|source| RestoreError::Unfinished {
+    put_in_place(data, number).map_err(|cause| RestoreError::Unfinished {
         path: data.into(),
-        source,
+        cause,
     })?;
     Ok(Restored {
         data: data.clone(),
@@ -184,17 +184,16 @@ impl Drop for Staged {
 
 /// Whether a restore was decided on and not finished.
 pub(super) fn is_interrupted(data: &Path) -> bool {
-    find_decided(&real(data)).is_ok_and(|found| found.is_some())
+    find_decided(data).is_ok_and(|found| found.is_some())
 }
 
 /// Finishes a restore that was cut short after it was decided, and forgets one that was cut short
 /// before. The caller holds the data file's lock.
 pub(super) fn finish_interrupted(data: &Path) -> io::Result<()> {
-    let data = real(data);
-    if let Some(number) = find_decided(&data)? {
-        put_in_place(&data, number)?;
+    if let Some(number) = find_decided(data)? {
+        put_in_place(data, number)?;
     }
-    remove_if_there(&staging(&data))
+    remove_if_there(&staging(data))
 }
 
 /// Can be begun again wherever it was cut short. The old file keeps its name until the new one takes
@@ -252,15 +251,6 @@ fn decided(data: &Path, number: u32) -> PathBuf {
 
 fn aside(data: &Path, number: u32) -> PathBuf {
     with_suffix(data, &format!(".before-restore-{number}"))
-}
-
-/// SQLite keeps a file's logs beside the file itself, not beside a link to it. The link may be there
-/// before the file is.
-fn real(data: &Path) -> PathBuf {
-    let target = || std::fs::read_link(data).map(|target| folder_of(data).join(target));
-    std::fs::canonicalize(data)
-        .or_else(|_| target())
-        .unwrap_or_else(|_| data.into())
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -347,21 +337,6 @@ mod tests {
                 assert_eq!(place.read(".before-restore-3-wal").unwrap(), "old log");
             }
         }
-    }
-
-    #[test]
-    fn a_link_to_the_data_file_stays_one() {
-        let place = Place::new();
-        let link = place.folder.path().join("link.db");
-        let dangling = place.folder.path().join("dangling.db");
-        std::os::unix::fs::symlink("b.db", &link).unwrap();
-        std::os::unix::fs::symlink("elsewhere.db", &dangling).unwrap();
-        std::fs::write(decided(&place.data, 1), "new").unwrap();
-        assert!(is_interrupted(&link));
-        finish_interrupted(&link).unwrap();
-        assert!(link.is_symlink());
-        assert_eq!(place.read("").unwrap(), "new");
-        assert_eq!(real(&dangling), place.folder.path().join("elsewhere.db"));
     }
 
     #[test]

@@ -115,3 +115,25 @@ async fn board_in(folder: &Path, name: &str) -> Value {
     server.kill9().await.unwrap();
     found
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_the_data_file_is_followed_as_the_server_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, file) = small_backup(folder.path()).await;
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink("elsewhere.db", &link).unwrap();
+    for _ in 0..2 {
+        restore(&file, &link).await.expect(0);
+        assert!(link.is_symlink());
+        check(&link).await.expect(0);
+    }
+    let real = folder.path().join("elsewhere.db");
+    let kept = folder.path().join("elsewhere.db.before-restore-1");
+    assert!(real.exists() && kept.exists());
+    for (served, restored) in [(&link, &real), (&real, &link)] {
+        let mut server = start(served).await;
+        let refused = restore(&file, restored).await.expect(1);
+        assert!(refused.stderr.contains("in use by"), "{}", refused.stderr);
+        assert!(server.terminate().await.unwrap().success());
+    }
+}
