@@ -80,7 +80,10 @@ pub(crate) const TESTS: Step = Step {
     name: "tests",
     next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
     builds: true,
-    work: |root| cargo(root, "test --workspace --locked"),
+    work: |root| {
+        tools::require_packages()?;
+        cargo(root, "test --workspace --locked")
+    },
 };
 
 /// Runs `steps` in order and stops at the first that fails.

@@ -83,6 +83,55 @@ fn has_our_cargo_deny(root: &Path) -> bool {
     })
 }
 
+/// Programs that tests start, and the Debian packages they come in.
+const PACKAGES: [(&str, &str); 2] = [("nginx", "nginx-light"), ("caddy", "caddy")];
+
+/// Makes sure that what the tests start is there: installs it where that needs nobody's password, else
+/// fails with what to type.
+pub(crate) fn require_packages() -> Result<()> {
+    let missing: Vec<_> = PACKAGES
+        .iter()
+        .filter(|(program, _)| !is_installed(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    let install = format!("install --yes --no-install-recommends {packages}");
+    let can_install = is_root() && runs(Command::new("apt-get").arg("--version"));
+    if !can_install {
+        bail!(
+            "the tests start {packages}: `sudo apt-get {install}`, or your system's packages of them"
+        )
+    }
+    eprintln!("xtask: the tests start {packages}; installing");
+    steps::run_as("apt-get", apt_get(), "update")?;
+    steps::run_as("apt-get", apt_get(), &install)
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    // Nothing asks, and packaged services are not started: the tests start their own.
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1")
+        .arg("-qq");
+    command
+}
+
+fn is_installed(program: &str) -> bool {
+    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    folders
+        .iter()
+        .any(|folder| Path::new(folder).join(program).exists())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
+
 /// The name of the compiler that should run and doesn't. `CC` may hold flags or a wrapper; its first word must run.
 fn missing_c_compiler() -> Option<String> {
     if cfg!(windows) {

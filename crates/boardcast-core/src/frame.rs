@@ -65,18 +65,27 @@ fn put_id(into: &mut BytesMut, cursor: Cursor) {
     into.put_slice(format!("id: {cursor}\n").as_bytes());
 }
 
+/// The first block of a stream of several boards: its id is made of their cursors.
+#[must_use]
+pub fn connected_many(retry_ms: u32, id: &str) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(96 + id.len());
+    put_data(&mut bytes, CONNECTED);
+    bytes.put_slice(format!("retry: {retry_ms}\n").as_bytes());
+    if !id.is_empty() {
+        bytes.put_slice(format!("id: {id}\n").as_bytes());
+    }
+    bytes.put_u8(b'\n');
+    bytes.freeze()
+}
+
+const CONNECTED: &[u8] = br#"{"type":"connected"}"#;
+
 /// The first block of every stream. With a cursor it is a place to resume from; without one a
 /// snapshot follows, and a cut between the two must lose nothing.
 #[must_use]
 pub fn connected(retry_ms: u32, cursor: Option<Cursor>) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(96);
-    put_data(&mut bytes, br#"{"type":"connected"}"#);
-    bytes.put_slice(format!("retry: {retry_ms}\n").as_bytes());
-    if let Some(cursor) = cursor {
-        put_id(&mut bytes, cursor);
-    }
-    bytes.put_u8(b'\n');
-    bytes.freeze()
+    let id = cursor.map(|cursor| cursor.to_string());
+    connected_many(retry_ms, &id.unwrap_or_default())
 }
 
 /// What stands before the board's JSON in a snapshot's block.
@@ -85,13 +94,18 @@ pub const SNAPSHOT_PREFIX: &[u8] = br#"data: {"type":"snapshot","board":"#;
 /// The block that carries a whole board, given as the JSON of a snapshot.
 #[must_use]
 pub fn snapshot(board_json: &[u8], cursor: Cursor) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(board_json.len() + 96);
+    let end = snapshot_end(&cursor.to_string());
+    let mut bytes = BytesMut::with_capacity(SNAPSHOT_PREFIX.len() + board_json.len() + end.len());
     bytes.put_slice(SNAPSHOT_PREFIX);
     bytes.put_slice(board_json);
-    bytes.put_slice(b"}\n");
-    put_id(&mut bytes, cursor);
-    bytes.put_u8(b'\n');
+    bytes.put_slice(&end);
     bytes.freeze()
+}
+
+/// What stands after the board's JSON in a snapshot's block.
+#[must_use]
+pub fn snapshot_end(id: &str) -> Bytes {
+    format!("}}\nid: {id}\n\n").into()
 }
 
 /// The last block of a stream that is sent away: come back after this long.
@@ -110,6 +124,11 @@ fn is_last(json: &[u8]) -> bool {
     json.starts_with(br#"{"type":"board_deleted""#)
 }
 
+/// Whether an event's JSON is one that no watcher gets, because the log's floor moves to it.
+fn is_floor(json: &[u8]) -> bool {
+    json.starts_with(br#"{"type":"board_restored""#)
+}
+
 /// A run of one board's frames without gaps, encoded once and shared by all who send it.
 #[derive(Clone, Debug)]
 pub struct Segment {
@@ -117,6 +136,7 @@ pub struct Segment {
     bytes: Bytes,
     frames: Vec<FrameEnd>,
     ends_stream: bool,
+    raises_floor: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -146,10 +166,22 @@ impl Segment {
         self.frames[self.frames.len() - 1].cursor
     }
 
+    /// The ordinal of its last event.
+    #[must_use]
+    pub fn last_ordinal(&self) -> u64 {
+        self.frames[self.frames.len() - 1].ordinal
+    }
+
     /// Whether a stream ends after it: the board was deleted.
     #[must_use]
     pub fn ends_stream(&self) -> bool {
         self.ends_stream
+    }
+
+    /// Whether the log is served only from somewhere in here on: the board came back.
+    #[must_use]
+    pub fn raises_floor(&self) -> bool {
+        self.raises_floor
     }
 
     /// Bytes of all its frames.
@@ -171,18 +203,42 @@ impl Segment {
         self.frames.get(index).map(|frame| frame.cursor == cursor)
     }
 
+    /// The frames after a place, one by one.
+    pub fn frames_after(&self, place: Cursor) -> impl Iterator<Item = Frame> + '_ {
+        let skipped = self.done_at(place).min(self.frames.len());
+        let start = skipped
+            .checked_sub(1)
+            .map_or(0, |last| self.frames[last].end);
+        self.frames[skipped..].iter().scan(start, |start, frame| {
+            let bytes = self.bytes.slice(*start..frame.end);
+            *start = frame.end;
+            Some(Frame {
+                cursor: frame.cursor,
+                ordinal: frame.ordinal,
+                bytes,
+            })
+        })
+    }
+
+    /// How many of its frames a watcher at a place has.
+    ///
+    /// # Panics
+    /// If an event between the place and the segment is missing.
+    fn done_at(&self, place: Cursor) -> usize {
+        assert!(
+            place.meets(self.first_seq()) != Meeting::Gap,
+            "no gap before a segment"
+        );
+        usize::try_from(place.seq + 1 - self.first_seq()).unwrap_or(usize::MAX)
+    }
+
     /// The frames after a place, without copying; empty if there are none.
     ///
     /// # Panics
     /// If an event between the place and the segment is missing: the caller looks for gaps first.
     #[must_use]
     pub fn after(&self, place: Cursor) -> Bytes {
-        assert!(
-            place.meets(self.first_seq()) != Meeting::Gap,
-            "no gap before a segment"
-        );
-        let done = usize::try_from(place.seq + 1 - self.first_seq()).unwrap_or(usize::MAX);
-        match done {
+        match self.done_at(place) {
             0 => self.bytes.clone(),
             done => self.bytes.slice(
                 self.frames
@@ -193,6 +249,55 @@ impl Segment {
     }
 }
 
+/// One event of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its place in its board's log.
+    pub cursor: Cursor,
+    /// Orders it among the events of all boards.
+    pub ordinal: u64,
+    bytes: Bytes,
+}
+
+impl Frame {
+    /// The bytes after `data: `.
+    #[must_use]
+    pub fn json(&self) -> &[u8] {
+        let line = self
+            .bytes
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        &line[b"data: ".len()..]
+    }
+
+    /// Whether its board's part of a stream ends with it.
+    #[must_use]
+    pub fn ends_stream(&self) -> bool {
+        is_last(self.json())
+    }
+
+    /// The same event with another id, as streams of several boards have them.
+    #[must_use]
+    pub fn with_id(&self, id: &str) -> Bytes {
+        block(self.json(), id)
+    }
+}
+
+/// A block with an id that is no cursor, but made of them; without one if it is empty.
+#[must_use]
+pub fn block(json: &[u8], id: &str) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(json.len() + id.len() + 16);
+    put_data(&mut bytes, json);
+    if !id.is_empty() {
+        bytes.put_slice(b"id: ");
+        bytes.put_slice(id.as_bytes());
+        bytes.put_u8(b'\n');
+    }
+    bytes.put_u8(b'\n');
+    bytes.freeze()
+}
+
 /// Puts frames together to a [`Segment`].
 #[derive(Debug)]
 pub struct SegmentBuilder {
@@ -200,6 +305,7 @@ pub struct SegmentBuilder {
     bytes: BytesMut,
     frames: Vec<FrameEnd>,
     ends_stream: bool,
+    raises_floor: bool,
 }
 
 impl SegmentBuilder {
@@ -211,6 +317,7 @@ impl SegmentBuilder {
             bytes: BytesMut::new(),
             frames: Vec::new(),
             ends_stream: false,
+            raises_floor: false,
         }
     }
 
@@ -235,6 +342,7 @@ impl SegmentBuilder {
             end: self.bytes.len(),
         });
         self.ends_stream = is_last(json);
+        self.raises_floor |= is_floor(json);
     }
 
     /// Bytes so far.
@@ -257,12 +365,14 @@ impl SegmentBuilder {
             bytes,
             frames,
             ends_stream,
+            raises_floor,
         } = self;
         (!frames.is_empty()).then(|| Segment {
             board_id,
             bytes: bytes.freeze(),
             frames,
             ends_stream,
+            raises_floor,
         })
     }
 }

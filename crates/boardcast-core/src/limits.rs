@@ -54,6 +54,18 @@ pub const READERS_MAX: usize = 4;
 pub const LOG_READ_ROWS_MAX: usize = 1_000;
 /// Bytes in one read of the log; also what a watcher that lags may hold in memory.
 pub const LOG_READ_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of events in one page of the log, about.
+pub const EVENTS_PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Seconds that a request for a page may wait for an event.
+pub const EVENTS_WAIT_SECONDS_MAX: u64 = 30;
+/// Boards that one stream may follow: its ids name them all.
+pub const BOARDS_PER_STREAM_MAX: usize = 32;
+/// Pages of the data file that a backup copies between two looks at how far it is: some 4 MiB.
+pub const BACKUP_PAGES_AT_ONCE: u16 = 1_024;
+/// Bytes of a file read at a time while it is hashed.
+pub const HASH_BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Findings of a check that are listed; past it they are counted. A person reads the first few.
+pub const FINDINGS_MAX: usize = 1_000;
 /// Rows that one pass of retention deletes before the writer looks at its queue again.
 pub const PRUNE_ROWS_MAX: usize = 500;
 /// Seconds between two looks of the writer for what retention may delete.
@@ -68,6 +80,8 @@ pub const LOCK_WAIT_MS_MAX: u64 = 2_000;
 /// it or copies it is done by then, and requests wait behind this.
 pub const BUSY_WAIT_MS_MAX: u64 = 2_000;
 
+/// Days for which what was deleted can come back, and for which its id stays taken.
+pub const DELETED_DAYS_KEPT: u32 = 30;
 /// Days for which events are kept (a setting's default).
 pub const EVENTS_KEPT_DAYS: u32 = 30;
 /// Events kept for each board whatever their age (a setting's default).
@@ -102,3 +116,23 @@ pub const UNACKNOWLEDGED_MS_MAX: u32 = 30_000;
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// Seconds in which a drain must be over; then the process ends regardless.
 pub const DRAIN_SECONDS_MAX: u64 = 10;
+
+/// How often the command line sends a request again that the server did not answer.
+pub const CLIENT_RETRIES_MAX: u32 = 5;
+/// Milliseconds before the first of these; each later one waits twice as long, half of it at random.
+pub const CLIENT_RETRY_MS: u64 = 100;
+/// Seconds that the command line waits because a server asked for it.
+pub const CLIENT_RETRY_AFTER_SECONDS_MAX: u64 = 10;
+/// Seconds in which the command line must be connected.
+pub const CLIENT_CONNECT_SECONDS_MAX: u64 = 10;
+/// Seconds in which an answer must begin: more than a body may take, or a page may wait.
+pub const CLIENT_ANSWER_SECONDS_MAX: u64 = 40;
+/// Seconds without a byte after which the command line gives a connection up: two heartbeats missed,
+/// and some.
+pub const CLIENT_SILENCE_SECONDS_MAX: u64 = 40;
+/// Bytes of an answer or of an event that the command line reads: some times the largest board.
+pub const CLIENT_ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Milliseconds between the attempts of `watch` to come back: from the first to the longest.
+pub const WATCH_BACKOFF_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
+/// Milliseconds that a server may tell `watch` to stay away.
+pub const WATCH_RETRY_MS_MAX: u32 = 60_000;

@@ -36,6 +36,11 @@ pub enum Command {
         /// Which board.
         board_id: BoardId,
     },
+    /// Brings a deleted board back as it was.
+    RestoreBoard {
+        /// Which board.
+        board_id: BoardId,
+    },
     /// Makes a list.
     CreateList {
         /// The new list's id.
@@ -68,6 +73,11 @@ pub enum Command {
         /// Which list.
         list_id: ListId,
     },
+    /// Brings a deleted list back with the tasks that went with it.
+    RestoreList {
+        /// Which list.
+        list_id: ListId,
+    },
     /// Makes a task.
     CreateTask {
         /// The new task's id.
@@ -92,7 +102,7 @@ pub enum Command {
         /// Its new description, if that changes.
         description: Option<Description>,
     },
-    /// Moves a task within its list or to another one of its board.
+    /// Moves a task within its list or to another one, of any board.
     MoveTask {
         /// Which task.
         task_id: TaskId,
@@ -103,6 +113,11 @@ pub enum Command {
     },
     /// Deletes a task.
     DeleteTask {
+        /// Which task.
+        task_id: TaskId,
+    },
+    /// Brings a deleted task back to its list.
+    RestoreTask {
         /// Which task.
         task_id: TaskId,
     },
@@ -276,6 +291,12 @@ pub enum Change {
     },
     /// The board is gone; the stream ends.
     BoardDeleted,
+    /// The board is back. Never delivered: the log's floor becomes this event's own place, so every
+    /// older cursor gets a snapshot.
+    BoardRestored {
+        /// Its own fields.
+        board: Board,
+    },
     /// A list was made or came back.
     ListCreated {
         /// Its own fields.
@@ -380,9 +401,9 @@ pub enum Refusal {
         /// What it should name.
         kind: Kind,
     },
-    /// The list is on another board.
-    #[error("listId names a list of another board. A task moves only within its board.")]
-    OtherBoard,
+    /// The list that a deleted task would come back to is deleted itself.
+    #[error("Its list is deleted too. Restore the list, and the task if it isn't back by then.")]
+    ListGone,
     /// The chosen id names something else, alive or deleted.
     #[error("This id is taken. Choose another one, or leave it out and get one.")]
     IdTaken,

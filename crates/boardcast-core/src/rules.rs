@@ -3,19 +3,20 @@
 //! A refusal changes nothing, a decision names every change. Where things stand among their
 //! siblings is worked out in [`mod@place`].
 
+mod boards;
 mod fold;
+mod lists;
 pub mod place;
+mod tasks;
 
 pub use fold::apply;
 
 use crate::limits::{LISTS_PER_BOARD_MAX, TASKS_PER_BOARD_MAX};
-use crate::model::{
-    Board, BoardId, Description, List, ListId, Name, Task, TaskId, Timestamp, Title,
-};
+use crate::model::{Board, BoardId, List, ListId, Task, TaskId, Timestamp};
 use crate::protocol::{
-    Change, Command, Event, Fingerprint, Kind, Outcome, Refusal, Request, Slot, Thing,
+    Change, Command, Event, Fingerprint, Kind, Outcome, Refusal, Request, Thing,
 };
-use place::{Family, Place, Placement, Sibling, place};
+use place::{Family, Place, Placement, Sibling};
 
 /// What stands, read inside the transaction that will change it. "Living" means neither deleted
 /// itself nor on a deleted board or list.
@@ -26,6 +27,12 @@ pub trait View {
     fn list(&self, id: &ListId) -> Result<Option<List>, Fault>;
     /// A living task and the board it is on.
     fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault>;
+    /// A deleted board that can still come back.
+    fn deleted_board(&self, id: &BoardId) -> Result<Option<Board>, Fault>;
+    /// A deleted list of a living board, and the tasks that went with it, in their order.
+    fn deleted_list(&self, id: &ListId) -> Result<Option<(List, Vec<Task>)>, Fault>;
+    /// A deleted task of a living board, whether its list lives or not.
+    fn deleted_task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault>;
     /// What is known of an id, alive or deleted; `None` if it is free.
     fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault>;
     /// Living lists on a board.
@@ -99,6 +106,7 @@ pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Dec
         } => decider.create_board(board_id, name, *birth),
         Command::EditBoard { board_id, name } => decider.edit_board(board_id, name.as_ref()),
         Command::DeleteBoard { board_id } => decider.delete_board(board_id),
+        Command::RestoreBoard { board_id } => decider.restore_board(board_id),
         Command::CreateList {
             list_id,
             board_id,
@@ -109,6 +117,7 @@ pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Dec
         Command::EditList { list_id, name } => decider.edit_list(list_id, name.as_ref()),
         Command::MoveList { list_id, slot } => decider.move_list(list_id, slot),
         Command::DeleteList { list_id } => decider.delete_list(list_id),
+        Command::RestoreList { list_id } => decider.restore_list(list_id),
         Command::CreateTask {
             task_id,
             list_id,
@@ -128,6 +137,7 @@ pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Dec
             slot,
         } => decider.move_task(task_id, list_id.as_ref(), slot),
         Command::DeleteTask { task_id } => decider.delete_task(task_id),
+        Command::RestoreTask { task_id } => decider.restore_task(task_id),
     }
 }
 
@@ -139,250 +149,20 @@ struct Decider<'a, V> {
 }
 
 impl<V: View> Decider<'_, V> {
-    fn create_board(
-        &self,
-        id: &BoardId,
-        name: &Name,
-        birth: Option<Fingerprint>,
-    ) -> Result<Decision, Stopped> {
-        self.refuse_precondition()?;
-        if let Some(taken) = self.view.birth(Kind::Board, id.as_str())? {
-            let board = self
-                .view
-                .board(id)?
-                .filter(|board| self.request.access.reaches(&board.id));
-            return same_create(
-                taken,
-                birth,
-                board.map(|board| (id.clone(), Outcome::Board(board))),
-            );
+    fn check_room_for_list(&self, board_id: &BoardId) -> Result<(), Stopped> {
+        if self.view.count_lists(board_id)? < LISTS_PER_BOARD_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::BoardFull(Kind::List).into())
         }
-        let board = Board {
-            id: id.clone(),
-            name: name.clone(),
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        Ok(self.decision(
-            id,
-            vec![Change::BoardCreated {
-                board: board.clone(),
-            }],
-            Outcome::Board(board),
-        ))
     }
 
-    fn edit_board(&self, id: &BoardId, name: Option<&Name>) -> Result<Decision, Stopped> {
-        let mut board = self.standing_board(id)?;
-        let Some(name) = name.filter(|name| **name != board.name) else {
-            return Ok(unchanged(id, Outcome::Board(board)));
-        };
-        board.name = name.clone();
-        self.touch(&mut board.version, &mut board.updated_at);
-        Ok(self.decision(
-            id,
-            vec![Change::BoardUpdated {
-                board: board.clone(),
-            }],
-            Outcome::Board(board),
-        ))
-    }
-
-    fn delete_board(&self, id: &BoardId) -> Result<Decision, Stopped> {
-        self.standing_board(id)?;
-        Ok(self.decision(id, vec![Change::BoardDeleted], Outcome::Deleted))
-    }
-
-    fn create_list(
-        &self,
-        id: &ListId,
-        board_id: &BoardId,
-        name: &Name,
-        slot: &Slot<ListId>,
-        birth: Option<Fingerprint>,
-    ) -> Result<Decision, Stopped> {
-        self.refuse_precondition()?;
-        if let Some(taken) = self.view.birth(Kind::List, id.as_str())? {
-            let list = self
-                .view
-                .list(id)?
-                .filter(|list| self.request.access.reaches(&list.board_id));
-            return same_create(
-                taken,
-                birth,
-                list.map(|list| (list.board_id.clone(), Outcome::List(list))),
-            );
+    fn check_room_for_tasks(&self, board_id: &BoardId, more: usize) -> Result<(), Stopped> {
+        if self.view.count_tasks(board_id)? + more <= TASKS_PER_BOARD_MAX {
+            Ok(())
+        } else {
+            Err(Refusal::BoardFull(Kind::Task).into())
         }
-        let board = self
-            .view
-            .board(board_id)?
-            .filter(|board| self.request.access.reaches(&board.id));
-        if board.is_none() {
-            return Err(Refusal::UnknownReference {
-                field: "boardId",
-                kind: Kind::Board,
-            }
-            .into());
-        }
-        if self.view.count_lists(board_id)? >= LISTS_PER_BOARD_MAX {
-            return Err(Refusal::BoardFull(Kind::List).into());
-        }
-        let placement = place(self.view, Family::Lists(board_id), slot, None)?
-            .expect("a new thing doesn't stay");
-        let mut changes = self.respaced_lists(&placement)?;
-        let list = List {
-            id: id.clone(),
-            board_id: board_id.clone(),
-            name: name.clone(),
-            rank: placement.rank,
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        changes.push(Change::ListCreated { list: list.clone() });
-        Ok(self.decision(board_id, changes, Outcome::List(list)))
-    }
-
-    fn edit_list(&self, id: &ListId, name: Option<&Name>) -> Result<Decision, Stopped> {
-        let mut list = self.standing_list(id)?;
-        let Some(name) = name.filter(|name| **name != list.name) else {
-            return Ok(unchanged(&list.board_id.clone(), Outcome::List(list)));
-        };
-        list.name = name.clone();
-        self.touch(&mut list.version, &mut list.updated_at);
-        Ok(self.decision(
-            &list.board_id,
-            vec![Change::ListUpdated { list: list.clone() }],
-            Outcome::List(list.clone()),
-        ))
-    }
-
-    fn move_list(&self, id: &ListId, slot: &Slot<ListId>) -> Result<Decision, Stopped> {
-        let mut list = self.standing_list(id)?;
-        let moved = Sibling {
-            id: id.to_string(),
-            rank: list.rank.clone(),
-        };
-        let Some(placement) = place(self.view, Family::Lists(&list.board_id), slot, Some(&moved))?
-        else {
-            return Ok(unchanged(&list.board_id.clone(), Outcome::List(list)));
-        };
-        let mut changes = self.respaced_lists(&placement)?;
-        list.rank = placement.rank;
-        self.touch(&mut list.version, &mut list.updated_at);
-        changes.push(Change::ListMoved { list: list.clone() });
-        Ok(self.decision(&list.board_id, changes, Outcome::List(list.clone())))
-    }
-
-    fn delete_list(&self, id: &ListId) -> Result<Decision, Stopped> {
-        let list = self.standing_list(id)?;
-        Ok(self.decision(
-            &list.board_id,
-            vec![Change::ListDeleted { list_id: list.id }],
-            Outcome::Deleted,
-        ))
-    }
-
-    fn create_task(
-        &self,
-        id: &TaskId,
-        list_id: &ListId,
-        title: &Title,
-        description: &Description,
-        slot: &Slot<TaskId>,
-        birth: Option<Fingerprint>,
-    ) -> Result<Decision, Stopped> {
-        self.refuse_precondition()?;
-        if let Some(taken) = self.view.birth(Kind::Task, id.as_str())? {
-            let task = self
-                .view
-                .task(id)?
-                .filter(|(board_id, _)| self.request.access.reaches(board_id));
-            return same_create(
-                taken,
-                birth,
-                task.map(|(board_id, task)| (board_id, Outcome::Task(task))),
-            );
-        }
-        let board_id = self.referenced_list(list_id)?.board_id;
-        if self.view.count_tasks(&board_id)? >= TASKS_PER_BOARD_MAX {
-            return Err(Refusal::BoardFull(Kind::Task).into());
-        }
-        let placement = place(self.view, Family::Tasks(list_id), slot, None)?
-            .expect("a new thing doesn't stay");
-        let mut changes = self.respaced_tasks(&placement)?;
-        let task = Task {
-            id: id.clone(),
-            list_id: list_id.clone(),
-            title: title.clone(),
-            description: description.clone(),
-            rank: placement.rank,
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        changes.push(Change::TaskCreated { task: task.clone() });
-        Ok(self.decision(&board_id, changes, Outcome::Task(task)))
-    }
-
-    fn edit_task(
-        &self,
-        id: &TaskId,
-        title: Option<&Title>,
-        description: Option<&Description>,
-    ) -> Result<Decision, Stopped> {
-        let (board_id, task) = self.standing_task(id)?;
-        let mut edited = task.clone();
-        edited.title = title.unwrap_or(&task.title).clone();
-        edited.description = description.unwrap_or(&task.description).clone();
-        if edited == task {
-            return Ok(unchanged(&board_id, Outcome::Task(task)));
-        }
-        self.touch(&mut edited.version, &mut edited.updated_at);
-        Ok(self.decision(
-            &board_id,
-            vec![Change::TaskUpdated {
-                task: edited.clone(),
-            }],
-            Outcome::Task(edited),
-        ))
-    }
-
-    fn move_task(
-        &self,
-        id: &TaskId,
-        to: Option<&ListId>,
-        slot: &Slot<TaskId>,
-    ) -> Result<Decision, Stopped> {
-        let (board_id, mut task) = self.standing_task(id)?;
-        let target = to.unwrap_or(&task.list_id).clone();
-        if target != task.list_id && self.referenced_list(&target)?.board_id != board_id {
-            return Err(Refusal::OtherBoard.into());
-        }
-        let moved = Sibling {
-            id: id.to_string(),
-            rank: task.rank.clone(),
-        };
-        let stands_there = (target == task.list_id).then_some(&moved);
-        let Some(placement) = place(self.view, Family::Tasks(&target), slot, stands_there)? else {
-            return Ok(unchanged(&board_id, Outcome::Task(task)));
-        };
-        let mut changes = self.respaced_tasks(&placement)?;
-        task.list_id = target;
-        task.rank = placement.rank;
-        self.touch(&mut task.version, &mut task.updated_at);
-        changes.push(Change::TaskMoved { task: task.clone() });
-        Ok(self.decision(&board_id, changes, Outcome::Task(task)))
-    }
-
-    fn delete_task(&self, id: &TaskId) -> Result<Decision, Stopped> {
-        let (board_id, task) = self.standing_task(id)?;
-        Ok(self.decision(
-            &board_id,
-            vec![Change::TaskDeleted { task_id: task.id }],
-            Outcome::Deleted,
-        ))
     }
 
     /// The board that the request is about: it exists, the caller reaches it, `If-Match` holds.
@@ -477,17 +257,22 @@ impl<V: View> Decider<'_, V> {
     }
 
     fn decision(&self, board_id: &BoardId, changes: Vec<Change>, outcome: Outcome) -> Decision {
-        let by = self.request.access.actor();
-        let event = |change| Event {
-            change,
-            board_id: board_id.clone(),
-            by: by.clone(),
-            at: self.now,
-        };
+        let events = changes
+            .into_iter()
+            .map(|change| self.event(board_id, change));
         Decision {
             board_id: board_id.clone(),
-            events: changes.into_iter().map(event).collect(),
+            events: events.collect(),
             outcome,
+        }
+    }
+
+    fn event(&self, board_id: &BoardId, change: Change) -> Event {
+        Event {
+            change,
+            board_id: board_id.clone(),
+            by: self.request.access.actor(),
+            at: self.now,
         }
     }
 }

@@ -7,9 +7,10 @@
 //!
 //! From the bottom up: [`client`] asks, [`sse`] parses and checks an event stream, [`stream`]
 //! follows one over a socket, [`fold`] keeps a board by the contract's table, [`watcher`] follows a
-//! board through cuts and restarts, [`oracle`] judges a finished run. [`load`] asks like many clients
-//! and keeps a [`ledger`] of the answers, a [`crowd`] is many watchers and their verdict. [`program`]
-//! runs the server as a child, [`shim`] lets its disk be slow or fail.
+//! board through cuts and restarts and [`merged`] several in one stream, [`oracle`] judges a
+//! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
+//! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
+//! slow or fail.
 
 pub mod client;
 pub mod crowd;
@@ -17,8 +18,10 @@ pub mod cursor;
 mod dial;
 pub mod fold;
 mod http1;
+mod joint;
 pub mod ledger;
 pub mod load;
+pub mod merged;
 pub mod oracle;
 pub mod program;
 pub mod random;

@@ -6,9 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::client::Answer;
 use crate::dial::dial;
@@ -169,6 +170,16 @@ impl EventStream {
                 end_or_message => return Ok(end_or_message),
             }
         }
+    }
+
+    /// The message of the next event, comments passed over.
+    ///
+    /// # Panics
+    /// If there is none within `limit`.
+    pub async fn next_event_within(&mut self, limit: Duration) -> Value {
+        let event = timeout(limit, self.next_event()).await;
+        let event = event.expect("an event in time").expect("no cut");
+        event.expect("not the end").json()
     }
 
     /// [`EventStream::next`] that waits up to `limit`.

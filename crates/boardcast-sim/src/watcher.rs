@@ -38,6 +38,7 @@ pub struct Watcher {
     retry_max: Duration,
     down_max: Duration,
     cuts: Option<(Random, u64)>,
+    is_proxied: bool,
 }
 
 impl Watcher {
@@ -56,7 +57,16 @@ impl Watcher {
             retry_max: RETRY_MAX,
             down_max: WAIT,
             cuts: None,
+            is_proxied: false,
         }
+    }
+
+    /// There is a proxy in between: its 502, 503 and 504 mean that the server is down, and the
+    /// connection's own header is the proxy's.
+    #[must_use]
+    pub fn through_proxy(mut self) -> Self {
+        self.is_proxied = true;
+        self
     }
 
     /// Doesn't ask for a snapshot: the stream starts at the head, and nothing is folded until one
@@ -298,8 +308,12 @@ impl Running {
         self.count_connection();
         match opened.status {
             200 => {
-                self.witness.begin(&opened.headers);
+                self.witness.begin(&opened.headers, self.watcher.is_proxied);
                 self.follow(opened.stream).await
+            }
+            status @ 502..=504 if self.watcher.is_proxied => {
+                let fault = format!("the proxy answered {status}");
+                self.after_unreachable(&io::Error::other(fault))
             }
             status => self.after_refusal(status),
         }

@@ -1,31 +1,82 @@
-//! The program's verbs, one file each.
+//! The program's verbs, a file for each or for a few of a kind. Those that speak to a server share
+//! `client`.
 
+mod add;
+mod backup;
+mod change;
+mod check;
+mod client;
+mod completions;
+mod place;
+mod progress;
+mod remove;
+mod restore;
 mod serve;
+mod show;
+mod watch;
 
-use crate::config::{Cli, Verb};
+use crate::config::{Cli, ClientArgs, Verb};
+use crate::serve::Machine;
 use clap::Parser;
+use client::{Client, Failure, Silence};
 use std::process::ExitCode;
 
-/// Reads the command line and carries it out. An error shows as one sentence and exit code 1; a
-/// wrong flag as clap shows it and exit code 2.
+/// Reads the command line and carries it out. An error shows as one sentence and exit code 1, or 3
+/// where there is no server; a wrong flag as clap shows it and exit code 2.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.verb {
-        Some(Verb::Serve(args)) => serve::run(&args),
-        None => serve::run(&cli.serve),
+    let done = match &cli.verb {
+        None => return on_file(serve::run(&cli.serve)),
+        Some(Verb::Serve(args)) => return on_file(serve::run(args)),
+        Some(Verb::Backup(args)) => return on_file(backup::run(args)),
+        Some(Verb::Check(args)) => return on_file(check::run(args)),
+        Some(Verb::Restore(args)) => match &args.thing {
+            None => return on_file(restore::run(args)),
+            Some(thing) => remove::restore(thing),
+        },
+        Some(Verb::Watch(args)) => watch::run(args),
+        Some(Verb::Boards(args)) => show::boards(args),
+        Some(Verb::Lists(args)) => show::lists(args),
+        Some(Verb::Tasks(args)) => show::tasks(args),
+        Some(Verb::Add(args)) => add::task(args),
+        Some(Verb::AddList(args)) => add::list(args),
+        Some(Verb::AddBoard(args)) => add::board(args),
+        Some(Verb::Move(args)) => change::move_task(args),
+        Some(Verb::Edit(args)) => change::edit(args),
+        Some(Verb::Rename(args)) => change::rename(args),
+        Some(Verb::Rm(args)) => remove::rm(args),
+        Some(Verb::Deleted(args)) => show::deleted(args),
+        Some(Verb::Completions(args)) => completions::run(args),
     };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
-            #[allow(
-                clippy::print_stderr,
-                reason = "an error is for the person at the terminal"
-            )]
-            {
-                eprintln!("boardcast: {error:#}");
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Unread) {
+                complain(&failure.to_string());
             }
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
+}
+
+/// What came of a verb that has the data file itself.
+fn on_file(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// A client of the server that the flags name.
+fn ask(args: &ClientArgs) -> Client {
+    Client::new(&args.server, Box::new(Machine), Silence::default())
+}
+
+/// Says a sentence to the person at the terminal. What a server said can't steer the terminal.
+fn complain(sentence: &str) {
+    use std::io::Write;
+    let sentence = sentence.replace(char::is_control, " ");
+    // Nobody may be there to read it, and there is nowhere else to say so.
+    let _ = writeln!(std::io::stderr(), "boardcast: {sentence}");
 }

@@ -1,9 +1,12 @@
 //! Flags, their environment variables, and what they mean. The only place that reads the
 //! environment. A leaf but for types that flags are parsed into.
 
+mod help;
+
 use boardcast_core::limits::{EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS};
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,9 +14,9 @@ use std::path::PathBuf;
 ///
 /// Without a command it serves. Everyone who watches a board sees each change at once over
 /// Server-Sent Events: in order, once, none lost. People, scripts and agents change boards over
-/// plain HTTP.
+/// plain HTTP, or with the other commands here.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = help::EVERYTHING)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -27,23 +30,48 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Serve the boards of one data file over HTTP (the default).
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = help::SERVING)]
     Serve(ServeArgs),
+    /// Follow boards: a line for each change, through cuts and restarts.
+    #[command(after_help = help::WATCHING)]
+    Watch(WatchArgs),
+    /// List the boards.
+    Boards(BoardsArgs),
+    /// List the lists of a board.
+    Lists(ListsArgs),
+    /// List the tasks of a board.
+    Tasks(TasksArgs),
+    /// Add a task to a list.
+    #[command(after_help = help::ADDING)]
+    Add(AddArgs),
+    /// Add a list to a board.
+    AddList(AddListArgs),
+    /// Add a board.
+    AddBoard(AddBoardArgs),
+    /// Move a task to another list or place.
+    #[command(after_help = help::MOVING)]
+    Move(MoveArgs),
+    /// Change a task's title or description.
+    Edit(EditArgs),
+    /// Rename a board or a list.
+    Rename(RenameArgs),
+    /// Delete a task, a list with its tasks, or a board.
+    Rm(RmArgs),
+    /// Bring back what was deleted in the last 30 days, or the whole data file from a backup.
+    #[command(after_help = help::RESTORING)]
+    Restore(RestoreArgs),
+    /// List what was deleted on a board, newest first; without one, the deleted boards.
+    Deleted(DeletedArgs),
+    /// Print a script that completes commands in a shell.
+    #[command(after_help = help::COMPLETING)]
+    Completions(CompletionsArgs),
+    /// Copy the data file into one sealed file, while a server runs or not.
+    Backup(BackupArgs),
+    /// Look whether everything in the data file fits together. Changes nothing.
+    ///
+    /// Exits with 0 if it does, 1 if something was found, 2 if it could not look.
+    Check(CheckArgs),
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  boardcast
-      Serve ./boardcast.db on http://localhost:3000, with a demo board if the file is new.
-  boardcast --data /var/lib/boardcast/team.db --listen 127.0.0.1:8080
-      Another file, another port.
-  boardcast --public-url https://board.example.org
-      Behind a proxy that ends TLS under that name. Open mode has no accounts: whoever reaches
-      the proxy can change everything.
-
-Watch and change:
-  curl -N http://localhost:3000/boards/board-1/events
-  curl --json '{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}' http://localhost:3000/tasks";
 
 /// How to serve.
 #[derive(Clone, Debug, Args)]
@@ -106,6 +134,47 @@ pub struct ServeArgs {
     pub log: String,
 }
 
+/// What to back up, and where to.
+#[derive(Clone, Debug, Args)]
+pub struct BackupArgs {
+    /// The backup to make. It is complete once it has this name.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Print one JSON object instead of sentences.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// The data file of a verb that isn't `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct DataArg {
+    /// The data file.
+    #[arg(
+        long = "data",
+        env = "BOARDCAST_DATA",
+        value_name = "FILE",
+        default_value = "./boardcast.db"
+    )]
+    pub path: PathBuf,
+}
+
 impl Default for ServeArgs {
     /// The defaults of the flags, whatever the environment says.
     fn default() -> Self {
@@ -120,4 +189,318 @@ impl Default for ServeArgs {
             log: "info".into(),
         }
     }
+}
+
+/// Which server, and how to print what it says.
+#[derive(Clone, Debug, Args)]
+pub struct ClientArgs {
+    /// The server.
+    #[arg(
+        long,
+        env = "BOARDCAST_SERVER",
+        value_name = "URL",
+        default_value = "http://localhost:3000",
+        value_parser = read_server
+    )]
+    pub server: String,
+
+    /// Print what the server says unchanged, one thing a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The address without a slash at its end.
+fn read_server(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains([' ', '?', '#']) => {
+            Ok(text.trim_end_matches('/').into())
+        }
+        _ => Err("must be like http://localhost:3000 or https://board.example.org".into()),
+    }
+}
+
+/// What to watch.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Boards, by id or name.
+    #[arg(value_name = "BOARD", required = true)]
+    pub boards: Vec<String>,
+
+    /// Begin after the event with this id, as --json prints it.
+    #[arg(long, value_name = "ID", conflicts_with = "snapshot")]
+    pub since: Option<String>,
+
+    /// Begin with the boards as they stand.
+    #[arg(long)]
+    pub snapshot: bool,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Which boards to list.
+#[derive(Debug, Args)]
+pub struct BoardsArgs {
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Which lists to list.
+#[derive(Debug, Args)]
+pub struct ListsArgs {
+    /// The board, by id or name.
+    pub board: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Args)]
+pub struct TasksArgs {
+    /// The board, by id or name.
+    pub board: String,
+
+    /// Only those of this list, by id or name.
+    #[arg(long)]
+    pub list: Option<String>,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// A new task.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The list, by id or name.
+    pub list: String,
+
+    /// What is to be done, in a line.
+    pub title: String,
+
+    /// The details; - reads them from standard input.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub description: Option<String>,
+
+    /// Where in the list.
+    #[command(flatten)]
+    pub slot: SlotArgs,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// A place among tasks.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("slot").multiple(false))]
+pub struct SlotArgs {
+    /// First in the list.
+    #[arg(long, group = "slot")]
+    pub top: bool,
+
+    /// Last in the list, as without any of these.
+    #[arg(long, group = "slot")]
+    pub bottom: bool,
+
+    /// Right before this task, by id or title.
+    #[arg(long, value_name = "TASK", group = "slot")]
+    pub before: Option<String>,
+
+    /// Right after this task, by id or title.
+    #[arg(long, value_name = "TASK", group = "slot")]
+    pub after: Option<String>,
+
+    /// At this index from 0.
+    #[arg(long, value_name = "INDEX", group = "slot")]
+    pub position: Option<u64>,
+}
+
+/// A new list.
+#[derive(Debug, Args)]
+pub struct AddListArgs {
+    /// The board, by id or name.
+    pub board: String,
+
+    /// What people call the list.
+    pub name: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// A new board.
+#[derive(Debug, Args)]
+pub struct AddBoardArgs {
+    /// What people call the board.
+    pub name: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Which task goes where.
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// The task, by id or title.
+    pub task: String,
+
+    /// The list it goes to, by id or name; without it, its own, or that of the neighbour.
+    pub list: Option<String>,
+
+    /// Where in the list.
+    #[command(flatten)]
+    pub slot: SlotArgs,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// What to change of a task.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("change").required(true).multiple(true))]
+pub struct EditArgs {
+    /// The task, by id or title.
+    pub task: String,
+
+    /// The new title.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        group = "change",
+        allow_hyphen_values = true
+    )]
+    pub title: Option<String>,
+
+    /// The new details; - reads them from standard input, an empty text removes them.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        group = "change",
+        allow_hyphen_values = true
+    )]
+    pub description: Option<String>,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// A board or a list.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Named {
+    /// A board.
+    Board,
+    /// A list.
+    List,
+}
+
+/// A task, a list or a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A task.
+    Task,
+    /// A list with its tasks.
+    List,
+    /// A board.
+    Board,
+}
+
+/// What to call something from now on.
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// What it is.
+    pub kind: Named,
+
+    /// Which one, by id or name.
+    pub thing: String,
+
+    /// What people call it from now on.
+    pub name: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// What to delete.
+#[derive(Debug, Args)]
+pub struct RmArgs {
+    /// What it is.
+    pub kind: Kind,
+
+    /// Which one, by id, name or title.
+    pub thing: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// What to bring back: a thing on a server, or the data file while no server runs.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct RestoreArgs {
+    /// What was deleted.
+    #[command(subcommand)]
+    pub thing: Option<Deleted>,
+
+    /// A file that `boardcast backup` made. Every byte of it is verified before it takes the data
+    /// file's place, and what was there is kept.
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What was deleted and can come back.
+#[derive(Debug, Subcommand)]
+pub enum Deleted {
+    /// Bring back a task, to its list.
+    Task(DeletedThingArgs),
+    /// Bring back a list, with the tasks that went with it.
+    List(DeletedThingArgs),
+    /// Bring back a board as it was.
+    Board(DeletedThingArgs),
+}
+
+/// A deleted thing.
+#[derive(Debug, Args)]
+pub struct DeletedThingArgs {
+    /// Its id, as `boardcast deleted` shows it.
+    pub id: String,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Where to look for what was deleted.
+#[derive(Debug, Args)]
+pub struct DeletedArgs {
+    /// The board, by id or name; without it, deleted boards are listed.
+    pub board: Option<String>,
+
+    /// Server and output.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// Completions for which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
 }

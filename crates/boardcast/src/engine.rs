@@ -1,22 +1,24 @@
 //! The façade over store and live: submit a change, read what stands, watch a board. Everything the
 //! HTTP layer needs and nothing it has to put together itself.
 
-use crate::live::body::Stream;
-use crate::live::hub::Hub;
+use crate::live::body::{Line, MergedStream, Stream};
+use crate::live::hub::{Hub, Seat};
 use crate::live::{
-    Hangup, Heartbeat, Location, Log, Part, Pins, ReadError, Snapshot, Start, Watcher,
+    Asked, Hangup, Heartbeat, Location, Log, Merge, Part, Pins, ReadError, Snapshot, Start, Watcher,
 };
 use crate::outside::{Outside, random_within};
 use crate::store::queue::Submissions;
-use crate::store::sqlite::{Opened, Readers};
+use crate::store::sqlite::{Deleted, DeletedBoard, EventsRead, Opened, Readers};
 use crate::store::{Answer, Failure};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::RETRY_SPREAD_MS;
-use boardcast_core::model::{Board, BoardId, Task, TaskId};
+use boardcast_core::model::{Board, BoardId, Malformed, Task, TaskId};
 use boardcast_core::protocol::{Access, Request};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep_until};
 
 /// The running board server, without HTTP.
 pub struct Engine {
@@ -42,6 +44,17 @@ pub enum From {
     Unreadable,
 }
 
+/// One of several boards to watch.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The board's name, which may name nothing.
+    pub board: String,
+    /// Where to begin.
+    pub from: From,
+    /// What the caller's id says of this board.
+    pub element: Option<String>,
+}
+
 /// Why there is no stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoStream {
@@ -64,8 +77,13 @@ pub enum BoardRead {
 
 impl Engine {
     /// Starts the writer around an open data file.
-    pub fn start(opened: Opened, outside: Arc<dyn Outside>, streams_max: usize) -> Arc<Self> {
-        let hub = Arc::new(Hub::default());
+    pub fn start(
+        opened: Opened,
+        last_ordinal: u64,
+        outside: Arc<dyn Outside>,
+        streams_max: usize,
+    ) -> Arc<Self> {
+        let hub = Arc::new(Hub::new(last_ordinal));
         let publish_to = Arc::clone(&hub);
         Arc::new(Self {
             submissions: Submissions::start(opened.writer, move |segments| {
@@ -144,38 +162,131 @@ impl Engine {
         heartbeat: Heartbeat,
         hangup: Hangup,
     ) -> Result<Stream, NoStream> {
-        if !access.reaches(&board_id) {
+        let line = self.line(hangup)?;
+        let (seat, start) = self.begin(access, board_id, from).await?;
+        let watcher = Watcher::new(start, heartbeat);
+        Ok(Stream {
+            line,
+            seat,
+            watcher,
+        })
+    }
+
+    /// Begins a stream of several boards, each from its own place. Boards that don't exist are told
+    /// in the stream, unless none does.
+    pub async fn watch_many(
+        &self,
+        access: &Access,
+        wishes: Vec<Wish>,
+        heartbeat: Heartbeat,
+        hangup: Hangup,
+    ) -> Result<MergedStream, NoStream> {
+        let line = self.line(hangup)?;
+        let mut seats = Vec::with_capacity(wishes.len());
+        let mut boards = Vec::with_capacity(wishes.len());
+        for Wish {
+            board,
+            from,
+            element,
+        } in wishes
+        {
+            let (begun, element) = match BoardId::parse(&board) {
+                Ok(board_id) => (self.begin(access, board_id, from).await, element),
+                // No name that isn't an id gets into the stream's ids.
+                Err(_) => (Err(NoStream::NoBoard), None),
+            };
+            let (seat, start) = match begun {
+                Ok((seat, start)) => (Some(seat), Some(start)),
+                Err(NoStream::NoBoard) => (None, None),
+                Err(come_back) => return Err(come_back),
+            };
+            seats.push(seat);
+            boards.push(Asked {
+                board,
+                start,
+                element,
+            });
+        }
+        if seats.iter().all(Option::is_none) {
             return Err(NoStream::NoBoard);
         }
-        let Ok(permit) = Arc::clone(&self.stream_permits).try_acquire_owned() else {
-            return Err(self.come_back());
-        };
+        let (hub, merge) = (Arc::clone(&self.hub), Merge::new(boards, heartbeat));
+        Ok(MergedStream {
+            line,
+            hub,
+            seats,
+            merge,
+        })
+    }
+
+    /// A page of a board's log after a place, as far as that can be read, waiting for an event if
+    /// there is none yet.
+    pub async fn events(
+        &self,
+        access: &Access,
+        board_id: BoardId,
+        after: Option<Result<Cursor, Malformed>>,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<EventsRead, ReadError> {
+        if !access.reaches(&board_id) {
+            return Ok(EventsRead::NoBoard);
+        }
+        let deadline = Instant::now() + wait;
+        let mut drain_rx = self.drain_tx.subscribe();
+        // Registered before the log is read, as every watcher.
+        let mut seat = self.hub.attach(board_id.clone());
+        loop {
+            seat.look(|_| ());
+            let read = self.readers.events(board_id.clone(), after, limit).await?;
+            if !matches!(read, EventsRead::CaughtUp(_)) {
+                return Ok(read);
+            }
+            tokio::select! {
+                () = seat.published() => {}
+                () = sleep_until(deadline) => return Ok(read),
+                _ = drain_rx.wait_for(|is_draining| *is_draining) => return Ok(read),
+            }
+        }
+    }
+
+    /// What was deleted on a board and can come back, newest first.
+    pub async fn deleted_things(
+        &self,
+        access: &Access,
+        board_id: BoardId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<Deleted>>, ReadError> {
+        if !access.reaches(&board_id) {
+            return Ok(None);
+        }
+        let now = self.outside.now();
+        self.readers
+            .deleted_things(board_id, before, limit, now)
+            .await
+    }
+
+    /// Boards that were deleted and can come back, by id, after one of them.
+    pub async fn deleted_boards(
+        &self,
+        access: &Access,
+        after: Option<BoardId>,
+        limit: usize,
+    ) -> Result<Vec<DeletedBoard>, ReadError> {
+        let now = self.outside.now();
+        let mut boards = self.readers.deleted_boards(after, limit, now).await?;
+        boards.retain(|deleted| access.reaches(&deleted.board.id));
+        Ok(boards)
+    }
+
+    fn line(&self, hangup: Hangup) -> Result<Line, NoStream> {
+        let permit = Arc::clone(&self.stream_permits).try_acquire_owned();
+        let permit = permit.map_err(|_| self.come_back())?;
         if *self.drain_tx.borrow() {
             return Err(self.come_back());
         }
-        let mut seat = self.hub.attach(board_id);
-        let in_memory = match from {
-            From::Cursor(cursor) => seat.look(|tail| tail.locate(cursor)),
-            From::Head | From::Snapshot | From::Unreadable => None,
-        };
-        let location = match in_memory {
-            Some(location) => location,
-            None => self.locate(seat.board_id(), from).await?,
-        };
-        let start = match from {
-            From::Head => Start::After {
-                place: location.head,
-                head: location.head,
-            },
-            From::Cursor(place) if location.is_good => Start::After {
-                place,
-                head: location.head,
-            },
-            From::Cursor(_) | From::Snapshot | From::Unreadable => Start::Snapshot,
-        };
-        Ok(Stream {
-            seat,
-            watcher: Watcher::new(start, heartbeat),
+        Ok(Line {
             log: Arc::clone(&self.readers) as Arc<dyn Log>,
             pins: Arc::clone(&self.pins),
             hangup,
@@ -183,6 +294,33 @@ impl Engine {
             outside: Arc::clone(&self.outside),
             permit,
         })
+    }
+
+    /// Takes a seat, then judges where to begin.
+    async fn begin(
+        &self,
+        access: &Access,
+        board_id: BoardId,
+        from: From,
+    ) -> Result<(Seat, Start), NoStream> {
+        if !access.reaches(&board_id) {
+            return Err(NoStream::NoBoard);
+        }
+        let mut seat = self.hub.attach(board_id);
+        let in_memory = match from {
+            From::Cursor(cursor) => seat.look(|tail| tail.locate(cursor)),
+            From::Head | From::Snapshot | From::Unreadable => None,
+        };
+        let Location { head, is_good } = match in_memory {
+            Some(location) => location,
+            None => self.locate(seat.board_id(), from).await?,
+        };
+        let start = match from {
+            From::Head => Start::After { place: head, head },
+            From::Cursor(place) if is_good => Start::After { place, head },
+            From::Cursor(_) | From::Snapshot | From::Unreadable => Start::Snapshot,
+        };
+        Ok((seat, start))
     }
 
     /// One indexed read, in a transaction that began after the watcher was registered.

@@ -66,7 +66,8 @@ impl Server {
         let connections_max = connections_max()?;
         // The difference is for requests: streams alone can't shut everyone else out.
         let streams_max = connections_max - connections_max / 10;
-        let engine = Engine::start(opened, outside, streams_max);
+        let last_ordinal = opened.writer.last_ordinal()?;
+        let engine = Engine::start(opened, last_ordinal, outside, streams_max);
         let app = App {
             engine: Arc::clone(&engine),
             auth: Auth::Open,

@@ -27,7 +27,9 @@ pub fn apply(state: &mut Option<Snapshot>, event: &Event, cursor: Cursor) {
 
 fn change_board(snapshot: &mut Snapshot, change: &Change) {
     match change {
-        Change::BoardCreated { board } | Change::BoardUpdated { board } => {
+        Change::BoardCreated { board }
+        | Change::BoardUpdated { board }
+        | Change::BoardRestored { board } => {
             snapshot.board = board.clone();
         }
         Change::BoardDeleted => unreachable!("handled with the board as a whole"),

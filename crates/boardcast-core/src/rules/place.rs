@@ -30,6 +30,8 @@ pub enum Place<'a> {
     Below(&'a Rank),
     /// The first one above a rank.
     Above(&'a Rank),
+    /// The one with exactly this rank.
+    At(&'a Rank),
     /// The one with this id.
     Member(&'a str),
 }
@@ -81,6 +83,25 @@ pub fn place<Id: AsRef<str>>(
             respaced: Vec::new(),
         })),
         None => Ok(Some(siblings.respace(below, above)?)),
+    }
+}
+
+/// Finds the place of a thing that comes back: where it stood, or else right after the sibling that
+/// stands there now.
+pub fn place_again(
+    view: &impl View,
+    family: Family<'_>,
+    rank: &Rank,
+) -> Result<Placement, Stopped> {
+    match view.sibling(family, Place::At(rank), None)? {
+        None => Ok(Placement {
+            rank: rank.clone(),
+            respaced: Vec::new(),
+        }),
+        Some(holder) => {
+            let placement = place(view, family, &Slot::After(holder.id), None)?;
+            Ok(placement.expect("a thing that comes back doesn't stay"))
+        }
     }
 }
 

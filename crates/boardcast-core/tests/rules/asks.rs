@@ -75,6 +75,12 @@ pub(crate) fn delete_board(id: &str) -> Command {
     }
 }
 
+pub(crate) fn restore_board(id: &str) -> Command {
+    Command::RestoreBoard {
+        board_id: board_id(id),
+    }
+}
+
 pub(crate) fn create_list(id: &str, board: &str, at: &str) -> Command {
     Command::CreateList {
         list_id: list_id(id),
@@ -101,6 +107,12 @@ pub(crate) fn move_list(id: &str, to: &str) -> Command {
 
 pub(crate) fn delete_list(id: &str) -> Command {
     Command::DeleteList {
+        list_id: list_id(id),
+    }
+}
+
+pub(crate) fn restore_list(id: &str) -> Command {
+    Command::RestoreList {
         list_id: list_id(id),
     }
 }
@@ -134,6 +146,12 @@ pub(crate) fn move_task(id: &str, list: Option<&str>, to: &str) -> Command {
 
 pub(crate) fn delete_task(id: &str) -> Command {
     Command::DeleteTask {
+        task_id: task_id(id),
+    }
+}
+
+pub(crate) fn restore_task(id: &str) -> Command {
+    Command::RestoreTask {
         task_id: task_id(id),
     }
 }
@@ -180,12 +198,17 @@ pub(crate) fn add_board(ledger: &mut Ledger, board: &str, lists: &str) {
 
 /// What stands on the board `main`, in the words of [`standing`].
 pub(crate) fn shown(ledger: &Ledger) -> String {
+    shown_on(ledger, "main")
+}
+
+/// What stands on a board, in the words of [`add_board`].
+pub(crate) fn shown_on(ledger: &Ledger, board: &str) -> String {
     let list = |list: Sibling| {
         let tasks = ledger.siblings(Family::Tasks(&list_id(&list.id)));
         let tasks: Vec<_> = tasks.into_iter().map(|task| task.id).collect();
         format!("{}({})", list.id, tasks.join(" "))
     };
-    let lists = ledger.siblings(Family::Lists(&board_id("main")));
+    let lists = ledger.siblings(Family::Lists(&board_id(board)));
     let lists: Vec<_> = lists.into_iter().map(list).collect();
     lists.join(" ")
 }

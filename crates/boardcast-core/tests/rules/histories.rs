@@ -1,19 +1,22 @@
 //! Random histories: whatever is asked, a viewer who folds the events onto the snapshot it began with
-//! has the board, byte for byte (I2), at every event and not only at the end of a command.
+//! has the board, byte for byte (I2), at every event and not only at the end of a command. A viewer of
+//! a board that came back begins again, with a snapshot.
 
 use crate::asks::{
     add_board, ask, ask_if, birth, board_id, create_board, create_list, create_task, delete_board,
     delete_list, delete_task, edit_board, edit_list, edit_task, list_id, move_list, move_task,
-    task_id,
+    restore_board, restore_list, restore_task, task_id,
 };
 use crate::ledger::Ledger;
 use crate::slots::crowded;
+use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::json;
 use boardcast_core::model::{BoardId, Snapshot, Timestamp};
 use boardcast_core::protocol::{Change, Command, Event, Outcome, Precondition, Request};
-use boardcast_core::rules::apply;
-use boardcast_core::rules::place::Family;
+use boardcast_core::rules::place::{Family, Sibling};
+use boardcast_core::rules::{View, apply};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+use proptest::sample::Index;
 use proptest::test_runner::Config;
 
 const BOARDS: [&str; 2] = ["main", "other"];
@@ -34,6 +37,7 @@ fn any_list() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => (0..5).prop_map(|n| format!("l{n}")),
         1 => Just("far".to_owned()),
+        1 => Just("farther".to_owned()),
     ]
 }
 
@@ -79,7 +83,10 @@ fn any_command() -> impl Strategy<Value = Command> {
             .prop_map(|(id, to, details)| edit_task(&id, to.as_deref(), details.as_deref())),
         30 => (any_task(), proptest::option::of(any_list()), task_slot())
             .prop_map(|(id, list, slot)| move_task(&id, list.as_deref(), &slot)),
-        4 => any_task().prop_map(|id| delete_task(&id)),
+        8 => any_task().prop_map(|id| delete_task(&id)),
+        2 => any_task().prop_map(|id| restore_task(&id)),
+        1 => any_list().prop_map(|id| restore_list(&id)),
+        1 => any_board().prop_map(restore_board),
     ]
 }
 
@@ -92,7 +99,7 @@ fn any_end() -> impl Strategy<Value = Command> {
 }
 
 fn any_request() -> impl Strategy<Value = Request> {
-    let command = prop_oneof![40 => any_command(), 1 => any_end()];
+    let command = prop_oneof![20 => any_command(), 1 => any_end()];
     let precondition = prop_oneof![
         8 => Just(None),
         1 => Just(Some(Precondition::Exists)),
@@ -111,37 +118,49 @@ fn any_request() -> impl Strategy<Value = Request> {
     })
 }
 
-/// What a viewer of every board has.
+/// Now and then something that is deleted is asked back: which of it.
+fn any_return() -> impl Strategy<Value = Option<Index>> {
+    prop_oneof![4 => Just(None), 1 => any::<Index>().prop_map(Some)]
+}
+
+/// What a viewer of every board has: its state, and the place up to which it has everything.
 struct Viewer {
-    boards: Vec<(BoardId, Option<Snapshot>)>,
+    boards: Vec<(BoardId, Option<Snapshot>, Cursor)>,
 }
 
 impl Viewer {
     fn of(ledger: &Ledger) -> Self {
-        let look = |id: &str| (board_id(id), ledger.snapshot(&board_id(id)));
+        let look = |id: &str| {
+            let id = board_id(id);
+            (id.clone(), ledger.snapshot(&id), ledger.head(&id))
+        };
         Self {
             boards: BOARDS.map(look).into(),
         }
     }
 
-    /// Takes what happened since, event by event, from the bytes on the wire.
-    fn follow(&mut self, ledger: &Ledger, events: &[Event]) {
-        for (id, state) in &mut self.boards {
-            let mine: Vec<_> = events
-                .iter()
-                .filter(|event| event.board_id == *id)
-                .collect();
-            let seq = ledger.last_seq(id) - mine.len() as u64;
-            for (cursor, event) in ledger.log_after(id, seq) {
+    /// Takes what happened since, event by event, from the bytes on the wire; the whole board where
+    /// its place can't be served.
+    fn follow(&mut self, ledger: &Ledger) {
+        for (id, state, place) in &mut self.boards {
+            let Some(events) = ledger.log_after(id, *place) else {
+                *state = ledger.snapshot(id);
+                *place = ledger.head(id);
+                continue;
+            };
+            for (cursor, event) in events {
                 let read: Event = serde_json::from_slice(&json(event)).unwrap();
                 assert_eq!(read, *event);
+                let is_floor = matches!(read.change, Change::BoardRestored { .. });
+                assert!(!is_floor, "never delivered");
                 apply(state, &read, *cursor);
+                *place = *cursor;
             }
         }
     }
 
     fn assert_sees(&self, ledger: &Ledger) {
-        for (id, state) in &self.boards {
+        for (id, state, _) in &self.boards {
             let standing = ledger.snapshot(id);
             assert_eq!(*state, standing);
             assert_eq!(json(state), json(&standing));
@@ -170,6 +189,48 @@ fn orders(ledger: &Ledger, outcome: &Outcome) -> Vec<Vec<String>> {
     lists.chain(tasks).collect()
 }
 
+/// Every family with the ranks in it.
+fn ranks(ledger: &Ledger) -> Vec<Vec<Sibling>> {
+    let lists = ledger.boards.keys().map(Family::Lists);
+    let tasks = ledger.lists.keys().map(Family::Tasks);
+    let families = lists.chain(tasks);
+    families.map(|family| ledger.siblings(family)).collect()
+}
+
+/// What was just deleted comes back with everything that went with it, to where it stood.
+fn assert_undone(before: &Ledger, after: &Ledger, command: &Command, now: Timestamp) {
+    let undo = match command.clone() {
+        Command::DeleteBoard { board_id } => Command::RestoreBoard { board_id },
+        Command::DeleteList { list_id } => Command::RestoreList { list_id },
+        Command::DeleteTask { task_id } => Command::RestoreTask { task_id },
+        _ => return,
+    };
+    let mut undone = after.clone();
+    undone.commit(&ask(undo), now).unwrap();
+    assert_eq!(ranks(&undone), ranks(before));
+    for (id, task) in &undone.tasks {
+        let old = &before.tasks[id];
+        assert_eq!(
+            (&task.title, &task.description),
+            (&old.title, &old.description)
+        );
+    }
+}
+
+/// What went with a list is in it again once the list is back.
+fn assert_whole(before: &Ledger, after: &Ledger, command: &Command) {
+    let Command::RestoreList { list_id } = command else {
+        return;
+    };
+    let (_, tasks) = before.deleted_list(list_id).unwrap().unwrap();
+    let went = tasks
+        .into_iter()
+        .map(|task| (task.id.to_string(), task.rank));
+    let came = after.siblings(Family::Tasks(list_id)).into_iter();
+    let came = came.map(|sibling| (sibling.id, sibling.rank));
+    assert_eq!(came.collect::<Vec<_>>(), went.collect::<Vec<_>>());
+}
+
 /// One request is decided and, if it is accepted, happens event by event.
 fn happen(ledger: &mut Ledger, viewer: &mut Viewer, request: &Request, now: Timestamp) {
     let before = ledger.clone();
@@ -180,21 +241,27 @@ fn happen(ledger: &mut Ledger, viewer: &mut Viewer, request: &Request, now: Time
         assert!(*ledger == before, "a refused command changes nothing");
         return;
     };
-    if !decision.events.is_empty() {
-        ledger.bear(&request.command);
+    if decision.events.is_empty() {
+        return;
     }
+    ledger.bear(&request.command);
     for event in &decision.events {
         ledger.record(event);
-        viewer.follow(ledger, std::slice::from_ref(event));
-        let takes_things_away = matches!(
+        viewer.follow(ledger);
+        let changes_families = matches!(
             event.change,
-            Change::BoardDeleted | Change::ListDeleted { .. } | Change::TaskDeleted { .. }
+            Change::BoardDeleted
+                | Change::BoardRestored { .. }
+                | Change::ListDeleted { .. }
+                | Change::TaskDeleted { .. }
         );
-        if !takes_things_away {
+        if !changes_families {
             let outcome = &decision.outcome;
             assert_eq!(orders(ledger, outcome), orders(&before, outcome));
         }
     }
+    assert_undone(&before, ledger, &request.command, now);
+    assert_whole(&before, ledger, &request.command);
 }
 
 proptest! {
@@ -202,13 +269,17 @@ proptest! {
 
     #[test]
     fn folding_the_events_gives_the_board(
-        requests in proptest::collection::vec(any_request(), 1..80),
+        turns in proptest::collection::vec((any_request(), any_return()), 1..80),
     ) {
         let mut ledger = start();
         let mut viewer = Viewer::of(&ledger);
-        for (turn, request) in requests.iter().enumerate() {
+        for (turn, (request, back)) in turns.iter().enumerate() {
             let now = Timestamp(10_000 + i64::try_from(turn).unwrap());
             happen(&mut ledger, &mut viewer, request, now);
+            let deleted = ledger.deleted();
+            if let Some(back) = back.filter(|_| !deleted.is_empty()) {
+                happen(&mut ledger, &mut viewer, &ask(back.get(&deleted).clone()), now);
+            }
             viewer.assert_sees(&ledger);
         }
     }
@@ -228,7 +299,8 @@ fn a_viewer_from_the_first_event_on_has_the_board_too() {
         ledger.commit(&ask(command), Timestamp(5_000)).unwrap();
     }
     let mut state = None;
-    for (cursor, event) in ledger.log_after(&board_id("main"), 0) {
+    let main = board_id("main");
+    for (cursor, event) in ledger.log_after(&main, Cursor::START).unwrap() {
         apply(&mut state, event, *cursor);
     }
     assert_eq!(state, ledger.snapshot(&board_id("main")));
@@ -237,7 +309,8 @@ fn a_viewer_from_the_first_event_on_has_the_board_too() {
     ledger
         .commit(&ask(delete_board("main")), Timestamp(6_000))
         .unwrap();
-    let (cursor, event) = ledger.log_after(&board_id("main"), 0).last().unwrap();
+    let events = ledger.log_after(&main, Cursor::START).unwrap();
+    let (cursor, event) = events.last().unwrap();
     apply(&mut state, event, *cursor);
     assert_eq!(state, None);
 }

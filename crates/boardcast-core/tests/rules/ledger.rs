@@ -1,7 +1,8 @@
-//! What a store keeps, in memory: whole rows, the births of ids, and each board's log. It changes rows
-//! by putting the event's thing in their place, knows nothing of the fold that it is compared with,
-//! and asserts after every event what must hold of any store: ranks unique among siblings, versions
-//! up by one, times as the contract says.
+//! What a store keeps, in memory: whole rows, deleted ones by what took them away, the births of ids,
+//! and each board's log. It changes rows by putting the event's thing in their place, knows nothing of
+//! the fold that it is compared with, and asserts after every event what must hold of any store:
+//! ranks unique among siblings, versions up by one, times as the contract says, and that only what
+//! doesn't stand is created.
 
 use boardcast_core::cursor::{BoardKey, Cursor};
 use boardcast_core::frame::json;
@@ -20,10 +21,22 @@ pub(crate) struct Ledger {
     pub(crate) boards: BTreeMap<BoardId, Board>,
     pub(crate) lists: BTreeMap<ListId, List>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
+    deleted: Deleted,
     /// Of every id ever used, by kind and id: deleted ones stay.
     births: BTreeMap<(String, String), Birth>,
     /// Of every board ever made.
     logs: BTreeMap<BoardId, Log>,
+}
+
+/// What no longer stands, by what it went with.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Deleted {
+    /// Boards with the lists and tasks that stood on them.
+    boards: BTreeMap<BoardId, (Board, Vec<List>, Vec<Task>)>,
+    /// Lists with the tasks that stood in them.
+    lists: BTreeMap<ListId, (List, Vec<Task>)>,
+    /// Tasks that were deleted on their own, and the board that they were on.
+    tasks: BTreeMap<TaskId, (BoardId, Task)>,
 }
 
 /// One board's history.
@@ -31,6 +44,8 @@ pub(crate) struct Ledger {
 struct Log {
     key: BoardKey,
     head: Cursor,
+    /// The newest place before which nothing is served.
+    floor: Cursor,
     events: Vec<(Cursor, Event)>,
 }
 
@@ -46,6 +61,31 @@ impl View for Ledger {
     fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
         let found = self.tasks.get(id).cloned();
         Ok(found.map(|task| (self.lists[&task.list_id].board_id.clone(), task)))
+    }
+
+    fn deleted_board(&self, id: &BoardId) -> Result<Option<Board>, Fault> {
+        let found = self.deleted.boards.get(id);
+        Ok(found.map(|(board, _, _)| board.clone()))
+    }
+
+    fn deleted_list(&self, id: &ListId) -> Result<Option<(List, Vec<Task>)>, Fault> {
+        let found = self.deleted.lists.get(id);
+        Ok(found
+            .filter(|(list, _)| self.boards.contains_key(&list.board_id))
+            .cloned())
+    }
+
+    fn deleted_task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
+        let with_a_list = self.deleted.lists.values().flat_map(|(list, tasks)| {
+            let board_id = &list.board_id;
+            tasks.iter().map(move |task| (board_id, task))
+        });
+        let alone = self.deleted.tasks.values();
+        let alone = alone.map(|(board_id, task)| (board_id, task));
+        let found = alone.chain(with_a_list).find(|(_, task)| task.id == *id);
+        Ok(found
+            .filter(|(board_id, _)| self.boards.contains_key(board_id))
+            .map(|(board_id, task)| (board_id.clone(), task.clone())))
     }
 
     fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault> {
@@ -76,6 +116,7 @@ impl View for Ledger {
             Place::Nth(index) => siblings.nth(usize::try_from(index).unwrap_or(usize::MAX)),
             Place::Below(rank) => siblings.rfind(|sibling| sibling.rank < *rank),
             Place::Above(rank) => siblings.find(|sibling| sibling.rank > *rank),
+            Place::At(rank) => siblings.find(|sibling| sibling.rank == *rank),
             Place::Member(id) => siblings.find(|sibling| sibling.id == id),
         })
     }
@@ -119,6 +160,7 @@ impl Ledger {
                 let log = Log {
                     key: key.clone(),
                     head: Cursor::START,
+                    floor: Cursor::START,
                     events: Vec::new(),
                 };
                 self.logs.insert(board_id.clone(), log);
@@ -143,69 +185,127 @@ impl Ledger {
     pub(crate) fn record(&mut self, event: &Event) {
         assert_eq!(event.by, None);
         self.change_rows(event);
-        if let Some(board) = self.boards.get_mut(&event.board_id) {
-            board.updated_at = event.at;
-        }
+        let living = self.boards.get_mut(&event.board_id);
+        let deleted = self.deleted.boards.get_mut(&event.board_id);
+        let board = living.or_else(|| deleted.map(|(board, _, _)| board));
+        board.expect("a known board").updated_at = event.at;
         let log = self.logs.get_mut(&event.board_id).expect("a board's log");
         let seq = log.head.seq + 1;
         let mark = log.head.mark.next(&log.key, seq, &json(event));
         log.head = Cursor { seq, mark };
         log.events.push((log.head, event.clone()));
+        if let Change::BoardRestored { .. } = event.change {
+            log.floor = log.head;
+        }
         self.assert_ranks();
     }
 
     fn change_rows(&mut self, event: &Event) {
-        let Event {
-            change,
-            board_id,
-            at,
-            ..
-        } = event;
-        match change {
-            Change::BoardCreated { board } | Change::BoardUpdated { board } => {
-                assert_eq!(board.id, *board_id);
-                let old = self.boards.insert(board_id.clone(), board.clone());
-                let old = old.map(|old| (old.version, old.created_at));
-                assert_succession(
-                    old,
-                    (board.version, board.created_at),
-                    board.updated_at,
-                    *at,
-                );
+        let board_id = &event.board_id;
+        match &event.change {
+            Change::BoardCreated { board } => {
+                assert!(!self.deleted.boards.contains_key(board_id));
+                self.put_board(board, None, event);
             }
-            Change::BoardDeleted => {
-                self.lists.retain(|_, list| list.board_id != *board_id);
-                self.boards.remove(board_id).expect("a living board");
+            Change::BoardUpdated { board } => {
+                let old = self.boards[board_id].clone();
+                self.put_board(board, Some(old), event);
             }
-            Change::ListCreated { list }
-            | Change::ListUpdated { list }
-            | Change::ListMoved { list } => {
-                assert_eq!(list.board_id, *board_id);
-                let old = self.lists.insert(list.id.clone(), list.clone());
-                let old = old.map(|old| (old.version, old.created_at));
-                assert_succession(old, (list.version, list.created_at), list.updated_at, *at);
+            Change::BoardDeleted => self.bury_board(board_id),
+            Change::BoardRestored { board } => {
+                let found = self.deleted.boards.remove(board_id);
+                let (old, lists, tasks) = found.expect("a deleted board");
+                assert_eq!(board.name, old.name);
+                self.put_board(board, Some(old), event);
+                let lists = lists.into_iter().map(|list| (list.id.clone(), list));
+                self.lists.extend(lists);
+                let tasks = tasks.into_iter().map(|task| (task.id.clone(), task));
+                self.tasks.extend(tasks);
+            }
+            Change::ListCreated { list } => {
+                assert!(!self.lists.contains_key(&list.id), "it doesn't stand");
+                let found = self.deleted.lists.remove(&list.id);
+                let old = found.map(|(old, tasks)| {
+                    // They are expected one by one now.
+                    let tasks = tasks.into_iter();
+                    let alone = tasks.map(|task| (task.id.clone(), (board_id.clone(), task)));
+                    self.deleted.tasks.extend(alone);
+                    old
+                });
+                self.put_list(list, old, event);
+            }
+            Change::ListUpdated { list } | Change::ListMoved { list } => {
+                let old = self.lists[&list.id].clone();
+                self.put_list(list, Some(old), event);
             }
             Change::ListDeleted { list_id } => {
                 let list = self.lists.remove(list_id).expect("a living list");
                 assert_eq!(list.board_id, *board_id);
+                let tasks = self.take_tasks(|task| task.list_id == *list_id);
+                self.deleted.lists.insert(list_id.clone(), (list, tasks));
             }
-            Change::TaskCreated { task }
-            | Change::TaskUpdated { task }
-            | Change::TaskMoved { task } => {
-                assert_eq!(self.lists[&task.list_id].board_id, *board_id);
-                let old = self.tasks.insert(task.id.clone(), task.clone());
-                let old = old.map(|old| (old.version, old.created_at));
-                assert_succession(old, (task.version, task.created_at), task.updated_at, *at);
+            Change::TaskCreated { task } => {
+                assert!(!self.tasks.contains_key(&task.id), "it doesn't stand");
+                let old = self.deleted.tasks.remove(&task.id);
+                self.put_task(task, old.map(|(_, old)| old), event);
+            }
+            Change::TaskUpdated { task } | Change::TaskMoved { task } => {
+                let old = self.tasks[&task.id].clone();
+                assert_eq!(self.lists[&old.list_id].board_id, *board_id);
+                self.put_task(task, Some(old), event);
             }
             Change::TaskDeleted { task_id } => {
                 let task = self.tasks.remove(task_id).expect("a living task");
                 assert_eq!(self.lists[&task.list_id].board_id, *board_id);
+                let buried = (board_id.clone(), task);
+                self.deleted.tasks.insert(task_id.clone(), buried);
             }
         }
-        // What stood in a list goes with it.
-        let lists = &self.lists;
-        self.tasks
-            .retain(|_, task| lists.contains_key(&task.list_id));
+    }
+
+    fn put_board(&mut self, board: &Board, old: Option<Board>, event: &Event) {
+        assert_eq!(board.id, event.board_id);
+        let old = old.map(|old| (old.version, old.created_at));
+        let new = (board.version, board.created_at);
+        assert_succession(old, new, board.updated_at, event.at);
+        self.boards.insert(board.id.clone(), board.clone());
+    }
+
+    fn put_list(&mut self, list: &List, old: Option<List>, event: &Event) {
+        assert_eq!(list.board_id, event.board_id);
+        let old = old.map(|old| (old.version, old.created_at));
+        let new = (list.version, list.created_at);
+        assert_succession(old, new, list.updated_at, event.at);
+        self.lists.insert(list.id.clone(), list.clone());
+    }
+
+    fn put_task(&mut self, task: &Task, old: Option<Task>, event: &Event) {
+        assert_eq!(self.lists[&task.list_id].board_id, event.board_id);
+        let old = old.map(|old| (old.version, old.created_at));
+        let new = (task.version, task.created_at);
+        assert_succession(old, new, task.updated_at, event.at);
+        self.tasks.insert(task.id.clone(), task.clone());
+    }
+
+    fn bury_board(&mut self, id: &BoardId) {
+        let board = self.boards.remove(id).expect("a living board");
+        let lists: BTreeMap<_, _> = self
+            .lists
+            .extract_if(.., |_, list| list.board_id == *id)
+            .collect();
+        let tasks = self.take_tasks(|task| lists.contains_key(&task.list_id));
+        let lists = lists.into_values().collect();
+        self.deleted
+            .boards
+            .insert(id.clone(), (board, lists, tasks));
+    }
+
+    /// Takes tasks out of what stands, in their order.
+    fn take_tasks(&mut self, which: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let taken = self.tasks.extract_if(.., |_, task| which(task));
+        let mut tasks: Vec<_> = taken.map(|(_, task)| task).collect();
+        tasks.sort_by(|a, b| a.rank.cmp(&b.rank));
+        tasks
     }
 
     /// Puts a row there as if it always had been.
@@ -218,6 +318,22 @@ impl Ledger {
     pub(crate) fn place_task(&mut self, task: Task) {
         self.take_id(Kind::Task, &task.id, None);
         self.tasks.insert(task.id.clone(), task);
+    }
+
+    /// Asks everything back that was deleted, one by one.
+    pub(crate) fn deleted(&self) -> Vec<Command> {
+        let Deleted {
+            boards,
+            lists,
+            tasks,
+        } = &self.deleted;
+        let boards = boards.keys().cloned();
+        let boards = boards.map(|board_id| Command::RestoreBoard { board_id });
+        let lists = lists.keys().cloned();
+        let lists = lists.map(|list_id| Command::RestoreList { list_id });
+        let tasks = tasks.keys().cloned();
+        let tasks = tasks.map(|task_id| Command::RestoreTask { task_id });
+        boards.chain(lists).chain(tasks).collect()
     }
 
     /// The board as a reader gets it.
@@ -237,15 +353,20 @@ impl Ledger {
         })
     }
 
-    /// The events of a board after the first so many.
-    pub(crate) fn log_after(&self, id: &BoardId, seq: u64) -> &[(Cursor, Event)] {
-        let log = self.logs.get(id).map_or(&[][..], |log| &log.events);
-        &log[log.partition_point(|(cursor, _)| cursor.seq <= seq)..]
+    /// The events of a board after a place; none if that place can't be served any more.
+    pub(crate) fn log_after(&self, id: &BoardId, place: Cursor) -> Option<&[(Cursor, Event)]> {
+        let Some(log) = self.logs.get(id) else {
+            return Some(&[]);
+        };
+        let done = log
+            .events
+            .partition_point(|(cursor, _)| cursor.seq <= place.seq);
+        (place.seq >= log.floor.seq).then(|| &log.events[done..])
     }
 
-    /// The number of a board's last event.
-    pub(crate) fn last_seq(&self, id: &BoardId) -> u64 {
-        self.logs.get(id).map_or(0, |log| log.head.seq)
+    /// Where the log of a board stands that was ever made.
+    pub(crate) fn head(&self, id: &BoardId) -> Cursor {
+        self.logs[id].head
     }
 
     /// A family in order.

@@ -3,9 +3,12 @@
 
 mod accepted;
 mod asks;
+mod between;
 mod histories;
 mod ledger;
 mod ranks;
 mod refused;
+mod restored;
 mod slots;
 mod wire;
+mod withheld;

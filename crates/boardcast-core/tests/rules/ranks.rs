@@ -51,6 +51,15 @@ impl View for Row {
     fn task(&self, _: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
         unreachable!("placing looks at siblings only")
     }
+    fn deleted_board(&self, _: &BoardId) -> Result<Option<Board>, Fault> {
+        unreachable!("placing looks at siblings only")
+    }
+    fn deleted_list(&self, _: &ListId) -> Result<Option<(List, Vec<Task>)>, Fault> {
+        unreachable!("placing looks at siblings only")
+    }
+    fn deleted_task(&self, _: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
+        unreachable!("placing looks at siblings only")
+    }
     fn birth(&self, _: Kind, _: &str) -> Result<Option<Birth>, Fault> {
         unreachable!("placing looks at siblings only")
     }
@@ -77,7 +86,7 @@ impl View for Row {
                 let entry = self.by_rank.get_key_value(rank)?;
                 is_other(&entry).then_some(entry)
             }),
-            Place::Nth(_) => unreachable!("no index is asked for here"),
+            Place::Nth(_) | Place::At(_) => unreachable!("no index or rank is asked for here"),
         };
         Ok(found.map(|(rank, &number)| Sibling {
             id: number.to_string(),

@@ -88,12 +88,6 @@ fn a_body_that_names_what_does_not_exist_is_refused() {
     }
 }
 
-#[test]
-fn a_task_stays_on_its_board() {
-    let command = move_task("a", Some("far"), "top");
-    check(&mut ledger(), &ask(command), Refusal::OtherBoard);
-}
-
 /// The create of an id that exists under the given birth.
 fn create(kind: Kind, id: &str, as_born: Option<&str>) -> Command {
     let born = as_born.and_then(birth);
@@ -310,6 +304,10 @@ fn a_refusal_is_a_sentence_that_says_what_to_do() {
                 kind: Kind::List,
             },
             "listId names no list that exists.",
+        ),
+        (
+            Refusal::ListGone,
+            "Its list is deleted too. Restore the list, and the task if it isn't back by then.",
         ),
         (
             Refusal::NeighbourGone { field: "before" },

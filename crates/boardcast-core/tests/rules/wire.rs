@@ -83,7 +83,14 @@ fn events_about_a_board_are_written_to_the_letter() {
         "board_created",
         BOARD,
     );
-    check(Change::BoardUpdated { board }, "board_updated", BOARD);
+    check(
+        Change::BoardUpdated {
+            board: board.clone(),
+        },
+        "board_updated",
+        BOARD,
+    );
+    check(Change::BoardRestored { board }, "board_restored", BOARD);
     check(Change::BoardDeleted, "board_deleted", "");
 }
 

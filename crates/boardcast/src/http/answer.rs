@@ -12,7 +12,9 @@ use boardcast_core::frame;
 use boardcast_core::limits::{BODY_BYTES_MAX, BODY_SECONDS_MAX};
 use boardcast_core::protocol::{Outcome, Refusal, Thing};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use serde::Serialize;
 use std::any::Any;
@@ -95,6 +97,17 @@ pub(super) fn stream(version: Version, body: Body) -> Response {
     if version == Version::HTTP_11 {
         headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
     }
+    vary_by_accept(response)
+}
+
+/// 200 with a page of events. The same address gives a stream to who accepts that.
+pub(super) fn events(encoded: Vec<u8>) -> Response {
+    vary_by_accept(json(StatusCode::OK, encoded.into()))
+}
+
+fn vary_by_accept(mut response: Response) -> Response {
+    let accept = HeaderValue::from_static("accept");
+    response.headers_mut().insert(VARY, accept);
     response
 }
 
@@ -157,6 +170,8 @@ pub(super) enum Problem {
         /// The end of the sentence that begins with its name.
         reason: String,
     },
+    /// The cursor is no place in the log that can be served.
+    CursorGone,
     /// A body over the cap.
     TooLarge,
     /// A body that did not arrive in time.
@@ -194,6 +209,7 @@ impl Problem {
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
             Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::CursorGone => (StatusCode::GONE, "cursor_gone"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
@@ -218,6 +234,9 @@ impl Problem {
             Self::MalformedJson(error) => format!("The body is not JSON: {error}."),
             Self::BrokenBody => "The body broke off. Send the request again.".into(),
             Self::Invalid { field, reason } => format!("{field} {reason}."),
+            Self::CursorGone => "after is no place in this board's log that can still be served. \
+                Read the board afresh and go on from its cursor."
+                .into(),
             Self::TooLarge => format!("The body is larger than {BODY_BYTES_MAX} bytes. Send less."),
             Self::TooSlow => format!("The body did not arrive within {BODY_SECONDS_MAX} s. Nothing happened; send it again."),
             Self::NotJson => {
@@ -236,6 +255,7 @@ impl Problem {
     fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } => Some(field),
+            Self::CursorGone => Some("after"),
             Self::Failed(Failure::Refused(refusal)) => refusal_field(refusal),
             _ => None,
         }
@@ -246,7 +266,7 @@ fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::UnknownReference { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
-        Refusal::OtherBoard => (StatusCode::UNPROCESSABLE_ENTITY, "other_board"),
+        Refusal::ListGone => (StatusCode::CONFLICT, "list_gone"),
         Refusal::IdTaken => (StatusCode::CONFLICT, "id_taken"),
         Refusal::NeighbourGone { .. } => (StatusCode::CONFLICT, "neighbour_gone"),
         Refusal::BoardFull(_) => (StatusCode::CONFLICT, "board_full"),
@@ -259,11 +279,10 @@ fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
 fn refusal_field(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::UnknownReference { field, .. } | Refusal::NeighbourGone { field } => Some(field),
-        Refusal::OtherBoard => Some("listId"),
         Refusal::IdTaken => Some("id"),
         Refusal::VersionMismatch { .. } | Refusal::PreconditionOnCreate => Some("If-Match"),
         Refusal::KeyReused => Some("Idempotency-Key"),
-        Refusal::NotFound(_) | Refusal::BoardFull(_) => None,
+        Refusal::NotFound(_) | Refusal::ListGone | Refusal::BoardFull(_) => None,
     }
 }
 

@@ -7,20 +7,20 @@ use super::write::Write;
 use crate::engine::BoardRead;
 use crate::live::Hangup;
 use crate::outside::random_bytes;
+use crate::store::sqlite::Deleted;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::BoardKey;
-use boardcast_core::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
-use boardcast_core::model::{Board, BoardId};
+use boardcast_core::model::BoardId;
 use boardcast_core::protocol::Command;
 use http::HeaderMap;
 use serde::Serialize;
 
 /// A page of boards and where the next one begins.
 #[derive(Serialize)]
-struct Page {
-    boards: Vec<Board>,
+struct Page<T> {
+    boards: Vec<T>,
     next: Option<BoardId>,
 }
 
@@ -28,27 +28,62 @@ pub(super) async fn page(
     State(app): State<App>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let expected = format!("must be a number from 1 to {PAGE_ITEMS_MAX}");
-    let limit = parameters
-        .read("limit", &expected)?
-        .unwrap_or(PAGE_ITEMS_DEFAULT);
+    let limit = parameters.limit()?;
     let cursor = parameters.read("cursor", "must be the `next` of another page")?;
+    let wants_deleted = parameters.is_set("deleted")?;
     parameters.finish()?;
-    if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-        return Err(Problem::invalid("limit", expected));
-    }
+    let access = app.auth.access();
     // One more than asked for tells whether there is a next page.
-    let mut boards = app
-        .engine
-        .boards(&app.auth.access(), cursor, limit + 1)
-        .await?;
+    if wants_deleted {
+        let boards = app
+            .engine
+            .deleted_boards(&access, cursor, limit + 1)
+            .await?;
+        Ok(answer_page(boards, limit, |deleted| &deleted.board.id))
+    } else {
+        let boards = app.engine.boards(&access, cursor, limit + 1).await?;
+        Ok(answer_page(boards, limit, |board| &board.id))
+    }
+}
+
+fn answer_page<T: Serialize>(mut boards: Vec<T>, limit: usize, id: fn(&T) -> &BoardId) -> Response {
     let has_more = boards.len() > limit;
     boards.truncate(limit);
     let next = boards
         .last()
         .filter(|_| has_more)
-        .map(|board| board.id.clone());
-    Ok(answer::ok(&Page { boards, next }))
+        .map(|last| id(last).clone());
+    answer::ok(&Page { boards, next })
+}
+
+/// A page of what was deleted on a board, newest first, and where the next one begins.
+#[derive(Serialize)]
+struct DeletedPage {
+    deleted: Vec<Deleted>,
+    next: Option<String>,
+}
+
+pub(super) async fn deleted(
+    State(app): State<App>,
+    PathId(board_id): PathId<BoardId>,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let limit = parameters.limit()?;
+    let before = parameters.read("cursor", "must be the `next` of another page")?;
+    parameters.finish()?;
+    let access = app.auth.access();
+    let found = app
+        .engine
+        .deleted_things(&access, board_id, before, limit + 1)
+        .await?;
+    let mut deleted = found.ok_or(Problem::NoSuchThing)?;
+    let has_more = deleted.len() > limit;
+    deleted.truncate(limit);
+    let next = deleted
+        .last()
+        .filter(|_| has_more)
+        .map(|last| last.seq.to_string());
+    Ok(answer::ok(&DeletedPage { deleted, next }))
 }
 
 pub(super) async fn create(
@@ -118,4 +153,15 @@ pub(super) async fn delete(
     Ok(answer::changed(
         &write.submit(Command::DeleteBoard { board_id }).await?,
     ))
+}
+
+pub(super) async fn restore(
+    PathId(board_id): PathId<BoardId>,
+    parameters: Parameters,
+    write: Write,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    write.no_fields()?;
+    let restored = write.submit(Command::RestoreBoard { board_id }).await?;
+    Ok(answer::changed(&restored))
 }

@@ -3,6 +3,7 @@
 
 use super::answer::Problem;
 use axum::extract::{FromRequestParts, RawPathParams};
+use boardcast_core::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use boardcast_core::model::Malformed;
 use boardcast_core::protocol::Slot;
 use http::request::Parts;
@@ -56,6 +57,26 @@ impl Parameters {
         let text = self.take(name)?;
         text.map(|text| text.parse().map_err(|_| Problem::invalid(name, expected)))
             .transpose()
+    }
+
+    /// How many things a page shall hold.
+    pub(super) fn limit(&mut self) -> Result<usize, Problem> {
+        let expected = format!("must be a number from 1 to {PAGE_ITEMS_MAX}");
+        let limit = self.read("limit", &expected)?.unwrap_or(PAGE_ITEMS_DEFAULT);
+        if (1..=PAGE_ITEMS_MAX).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(Problem::invalid("limit", expected))
+        }
+    }
+
+    /// A switch that is 1 or left out.
+    pub(super) fn is_set(&mut self, name: &str) -> Result<bool, Problem> {
+        match self.take(name)?.as_deref() {
+            None => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(Problem::invalid(name, "must be 1 or left out")),
+        }
     }
 
     /// Refuses what is left.

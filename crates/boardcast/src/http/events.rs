@@ -1,21 +1,23 @@
-//! `/boards/{id}/events`: the stream.
+//! `/boards/{id}/events` and `/events`: the log as a stream of one board, of several, and as pages.
+
+mod page;
 
 use super::App;
 use super::answer::{self, Problem};
 use super::decode::{Parameters, PathId};
-use crate::engine::{From, NoStream};
+use crate::engine::{From, NoStream, Wish};
 use crate::live::{Hangup, Heartbeat};
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
+use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX};
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
 
-/// A caller with a cursor whose board is gone is told never to come back; one without, that there is
-/// no such board. Overload and shutdown answer with a stream that says when to come back: a
-/// browser's `EventSource` would give up for ever on anything but 200.
+/// The log of one board, as the caller accepts it.
 pub(super) async fn watch(
     State(app): State<App>,
     Extension(hangup): Extension<Hangup>,
@@ -24,51 +26,102 @@ pub(super) async fn watch(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if !accepts_stream(&headers) {
-        return Err(Problem::NotAcceptable);
+    if wants_page(&headers) {
+        let PathId(board_id) = board_id?;
+        return page::read(&app, board_id, parameters).await;
     }
-    let (from, heartbeat) = read_wishes(parameters, &headers)?;
+    let (place, wishes) = read_wishes(parameters, &headers)?;
+    let from = match &place {
+        None if wishes.snapshot => From::Snapshot,
+        None => From::Head,
+        Some(place) => from_cursor(place),
+    };
     let watched = match board_id {
         Ok(PathId(board_id)) => {
+            let access = app.auth.access();
             app.engine
-                .watch(&app.auth.access(), board_id, from, heartbeat, hangup)
+                .watch(&access, board_id, from, wishes.heartbeat, hangup)
                 .await
         }
         Err(_) => Err(NoStream::NoBoard),
     };
+    answer(
+        version,
+        watched.map(super::super::live::body::Stream::into_body),
+        place.is_some(),
+    )
+}
+
+/// The logs of several boards in one stream.
+pub(super) async fn watch_many(
+    State(app): State<App>,
+    Extension(hangup): Extension<Hangup>,
+    version: Version,
+    mut parameters: Parameters,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if wants_page(&headers) {
+        return Err(Problem::NotAcceptable);
+    }
+    let boards = read_boards(&mut parameters)?;
+    let (place, wishes) = read_wishes(parameters, &headers)?;
+    let boards = place_each(boards, place.as_deref(), wishes.snapshot);
+    let access = app.auth.access();
+    let watched = app
+        .engine
+        .watch_many(&access, boards, wishes.heartbeat, hangup)
+        .await;
+    answer(
+        version,
+        watched.map(super::super::live::body::MergedStream::into_body),
+        place.is_some(),
+    )
+}
+
+/// A caller with a cursor whose board is gone is told never to come back; one without, that there is
+/// no such board. Overload and shutdown answer with a stream that says when to come back: a
+/// browser's `EventSource` would give up for ever on anything but 200.
+fn answer(
+    version: Version,
+    watched: Result<Body, NoStream>,
+    has_cursor: bool,
+) -> Result<Response, Problem> {
     match watched {
-        Ok(stream) => Ok(answer::stream(version, stream.into_body())),
+        Ok(body) => Ok(answer::stream(version, body)),
         Err(NoStream::ComeBack { retry_ms }) => Ok(answer::turned_away(version, retry_ms)),
-        Err(NoStream::NoBoard) if matches!(from, From::Cursor(_) | From::Unreadable) => {
-            Ok(answer::never_come_back())
-        }
+        Err(NoStream::NoBoard) if has_cursor => Ok(answer::never_come_back()),
         Err(NoStream::NoBoard) => Err(Problem::NoSuchThing),
     }
 }
 
-fn accepts_stream(headers: &HeaderMap) -> bool {
+fn wants_page(headers: &HeaderMap) -> bool {
     let names = |what| {
         let accepted = headers
             .get_all(ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        accepted
-            .flat_map(|value| value.split(','))
-            .any(|range| range.trim_start().starts_with(what))
+        let mut ranges = accepted.flat_map(|value| value.split(','));
+        ranges.any(|range| {
+            let essence = range.split(';').next().unwrap_or_default();
+            essence.trim().eq_ignore_ascii_case(what)
+        })
     };
-    !names("application/json") || names("text/event-stream")
+    names("application/json") && !names("text/event-stream")
 }
 
+/// What a stream's caller wants besides its place.
+struct Wishes {
+    snapshot: bool,
+    heartbeat: Heartbeat,
+}
+
+/// The place that the caller has, if any, and its wishes.
 fn read_wishes(
     mut parameters: Parameters,
     headers: &HeaderMap,
-) -> Result<(From, Heartbeat), Problem> {
+) -> Result<(Option<String>, Wishes), Problem> {
     let after = parameters.take("after")?;
-    let wants_snapshot = match parameters.take("snapshot")?.as_deref() {
-        None => false,
-        Some("1") => true,
-        Some(_) => return Err(Problem::invalid("snapshot", "must be 1 or left out")),
-    };
+    let snapshot = parameters.is_set("snapshot")?;
     let heartbeat = match parameters.take("heartbeat")?.as_deref() {
         None => Heartbeat::Comment,
         Some("event") => Heartbeat::Event,
@@ -82,15 +135,123 @@ fn read_wishes(
     parameters.finish()?;
     // The header wins: when a browser reconnects, its URL still holds the old place.
     let last_event_id = headers.get("last-event-id").filter(|id| !id.is_empty());
-    let from = match (last_event_id, after) {
-        (Some(id), _) => cursor_from(id.to_str().unwrap_or_default()),
-        (None, Some(after)) => cursor_from(&after),
-        (None, None) if wants_snapshot => From::Snapshot,
-        (None, None) => From::Head,
-    };
-    Ok((from, heartbeat))
+    let last_event_id = last_event_id.map(|id| id.to_str().unwrap_or_default().to_owned());
+    Ok((
+        last_event_id.or(after),
+        Wishes {
+            snapshot,
+            heartbeat,
+        },
+    ))
 }
 
-fn cursor_from(text: &str) -> From {
+fn from_cursor(text: &str) -> From {
     Cursor::parse(text).map_or(From::Unreadable, From::Cursor)
+}
+
+/// The boards asked for, each once.
+fn read_boards(parameters: &mut Parameters) -> Result<Vec<String>, Problem> {
+    let text = parameters.take("boards")?;
+    let text = text
+        .ok_or_else(|| Problem::invalid("boards", "is missing: name boards, joined by commas"))?;
+    let mut boards: Vec<String> = Vec::new();
+    for board in text.split(',').filter(|board| !board.is_empty()) {
+        if !boards.iter().any(|known| known == board) {
+            boards.push(board.into());
+        }
+    }
+    // Such a name comes back in an event, and no event is larger than a frame.
+    if boards
+        .iter()
+        .any(|board| board.chars().count() > ID_CHARS_MAX)
+    {
+        return Err(Problem::invalid(
+            "boards",
+            format!("holds a name of more than {ID_CHARS_MAX} characters: no id is that long"),
+        ));
+    }
+    if (1..=BOARDS_PER_STREAM_MAX).contains(&boards.len()) {
+        Ok(boards)
+    } else {
+        Err(Problem::invalid(
+            "boards",
+            format!("must name 1 to {BOARDS_PER_STREAM_MAX} boards"),
+        ))
+    }
+}
+
+/// Gives each board the place that the id says: `board:cursor`, joined by commas. Boards of the id
+/// that are not asked for are passed over; so what is known stays known when the set changes. A board
+/// that the id should name but that can't be read from it begins with a snapshot.
+fn place_each(boards: Vec<String>, id: Option<&str>, snapshot: bool) -> Vec<Wish> {
+    let elements = id.into_iter().flat_map(|id| id.split(','));
+    let elements: Vec<_> = elements.map(|element| element.split_once(':')).collect();
+    let is_broken = elements.contains(&None);
+    let place = |board: String| {
+        let named = elements.iter().flatten().find(|(name, _)| *name == board);
+        let from = match named {
+            Some((_, cursor)) => from_cursor(cursor),
+            None if is_broken => From::Unreadable,
+            None if snapshot => From::Snapshot,
+            None => From::Head,
+        };
+        // Kept in the ids until the snapshot is written, so that a cut before that loses nothing. A
+        // name that can be no board's has no place in them: it may hold anything, line ends too.
+        let element = match from {
+            _ if BoardId::parse(&board).is_err() => None,
+            From::Cursor(cursor) => Some(cursor.to_string()),
+            From::Unreadable => Some("?".to_owned()),
+            From::Head | From::Snapshot => None,
+        };
+        Wish {
+            board,
+            from,
+            element,
+        }
+    };
+    boards.into_iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "5-0123456789ab";
+
+    fn elements(boards: &[&str], id: &str) -> Vec<Option<String>> {
+        let boards = boards.iter().map(|&board| board.to_owned()).collect();
+        let wishes = place_each(boards, Some(id), false);
+        wishes.into_iter().map(|wish| wish.element).collect()
+    }
+
+    #[test]
+    fn an_id_places_the_boards_that_it_names() {
+        let id = format!("a:{GOOD},gone:{GOOD}");
+        let wishes = place_each(vec!["b".into(), "a".into()], Some(&id), true);
+        let from: Vec<_> = wishes.iter().map(|wish| wish.from).collect();
+        assert_eq!(from, [From::Snapshot, from_cursor(GOOD)]);
+        assert_eq!(elements(&["b", "a"], &id), [None, Some(GOOD.to_owned())]);
+    }
+
+    #[test]
+    fn what_an_id_says_unreadably_stays_unreadable_until_the_snapshot() {
+        let unreadable = Some("?".to_owned());
+        assert_eq!(
+            elements(&["a", "b"], "a:nonsense"),
+            [unreadable.clone(), None]
+        );
+        assert_eq!(
+            elements(&["a", "b"], "nonsense"),
+            [unreadable.clone(), unreadable]
+        );
+    }
+
+    /// It would end the `id` line and begin one of its own.
+    #[test]
+    fn a_name_that_can_be_no_boards_stays_out_of_the_ids() {
+        let name = "b\ndata: {}";
+        for id in [format!("{name}:{GOOD}"), "nonsense".to_owned()] {
+            assert_eq!(elements(&[name], &id), [None]);
+        }
+    }
 }

@@ -67,3 +67,14 @@ pub(super) async fn delete(
         &write.submit(Command::DeleteList { list_id }).await?,
     ))
 }
+
+pub(super) async fn restore(
+    PathId(list_id): PathId<ListId>,
+    parameters: Parameters,
+    write: Write,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    write.no_fields()?;
+    let restored = write.submit(Command::RestoreList { list_id }).await?;
+    Ok(answer::changed(&restored))
+}

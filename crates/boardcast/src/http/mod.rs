@@ -47,16 +47,21 @@ pub fn router(app: App) -> Router {
             "/boards/{id}",
             get(boards::read).patch(boards::edit).delete(boards::delete),
         )
+        .route("/boards/{id}/restore", post(boards::restore))
+        .route("/boards/{id}/deleted", get(boards::deleted))
         .route("/boards/{id}/events", get(events::watch))
+        .route("/events", get(events::watch_many))
         .route("/lists", post(lists::create))
         .route("/lists/{id}", patch(lists::edit).delete(lists::delete))
         .route("/lists/{id}/move", patch(lists::move_list))
+        .route("/lists/{id}/restore", post(lists::restore))
         .route("/tasks", post(tasks::create))
         .route(
             "/tasks/{id}",
             get(tasks::read).patch(tasks::edit).delete(tasks::delete),
         )
         .route("/tasks/{id}/move", patch(tasks::move_task))
+        .route("/tasks/{id}/restore", post(tasks::restore))
         .fallback(|| async { Problem::NoSuchRoute })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.

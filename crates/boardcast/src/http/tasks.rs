@@ -100,3 +100,14 @@ pub(super) async fn delete(
         &write.submit(Command::DeleteTask { task_id }).await?,
     ))
 }
+
+pub(super) async fn restore(
+    PathId(task_id): PathId<TaskId>,
+    parameters: Parameters,
+    write: Write,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    write.no_fields()?;
+    let restored = write.submit(Command::RestoreTask { task_id }).await?;
+    Ok(answer::changed(&restored))
+}

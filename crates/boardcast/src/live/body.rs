@@ -1,30 +1,30 @@
-//! A stream as an HTTP body: moves the bytes that [`super::watcher`] decides on. hyper polls a body
-//! only when its socket has room, so a reader that lags costs nothing but its place; when it reads
-//! again it goes on from the tail, or from the log.
+//! A stream as an HTTP body: moves the bytes that [`super::watcher`] and [`super::merge`] decide on.
+//! hyper polls a body only when its socket has room, so a reader that lags costs nothing but its
+//! place; when it reads again it goes on from the tail, or from the log.
 
-use super::hub::Seat;
+use super::hub::{After, Hub, Seat};
+use super::merge::MergeStep;
 use super::pins::Part;
-use super::watcher::{Step, Watcher};
-use super::{Hangup, Log, Pins, ReadError};
+use super::watcher::Step;
+use super::{Hangup, Log, Merge, Pins, ReadError, Snapshot, Watcher};
 use crate::outside::{Outside, random_within};
 use crate::spine;
 use axum::body::Body;
+use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS};
 use bytes::Bytes;
+use futures_util::future::select_all;
 use futures_util::stream;
 use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// A watcher with everything that it reads from. Dropping it leaves nothing behind.
-pub struct Stream {
-    /// Registered before its place was judged: the other order could lose a wake-up.
-    pub seat: Seat,
-    /// What comes next.
-    pub watcher: Watcher,
-    /// Where it reads what is no longer in memory.
+/// What every stream needs besides its place. Dropping it leaves nothing behind.
+pub struct Line {
+    /// Where a watcher reads what is no longer in memory.
     pub log: Arc<dyn Log>,
     /// Counts the snapshots that readers hold.
     pub pins: Arc<Pins>,
@@ -38,49 +38,84 @@ pub struct Stream {
     pub permit: OwnedSemaphorePermit,
 }
 
+/// A stream of one board.
+pub struct Stream {
+    /// What it shares with all streams.
+    pub line: Line,
+    /// Registered before its place was judged: the other order could lose a wake-up.
+    pub seat: Seat,
+    /// What comes next.
+    pub watcher: Watcher,
+}
+
+/// A stream of several boards.
+pub struct MergedStream {
+    /// What it shares with all streams.
+    pub line: Line,
+    /// Knows up to where commits are complete.
+    pub hub: Arc<Hub>,
+    /// One for each board asked for; none where there is no such board.
+    pub seats: Vec<Option<Seat>>,
+    /// What comes next.
+    pub merge: Merge,
+}
+
+/// Gives a stream's bytes one piece after the other.
+trait Source: Send + 'static {
+    /// The next bytes; none at the end. The last ones were handed over at `last_sent`.
+    fn next(&mut self, last_sent: Instant) -> impl Future<Output = Option<Bytes>> + Send;
+}
+
+fn body(source: impl Source) -> Body {
+    let state = (source, Instant::now());
+    Body::from_stream(stream::unfold(
+        state,
+        |(mut source, last_sent)| async move {
+            let bytes = spine::guard(source.next(last_sent)).await?;
+            Some((Ok::<_, Infallible>(bytes), (source, Instant::now())))
+        },
+    ))
+}
+
 impl Stream {
     /// The response's body.
     pub fn into_body(self) -> Body {
-        let state = (self, Instant::now());
-        Body::from_stream(stream::unfold(
-            state,
-            |(mut stream, last_sent)| async move {
-                let bytes = spine::guard(stream.next(last_sent)).await?;
-                Some((Ok::<_, Infallible>(bytes), (stream, Instant::now())))
-            },
-        ))
+        body(self)
     }
 
-    /// The next bytes; none at the end.
+    fn send_away(&mut self) -> Option<Bytes> {
+        self.watcher.send_away(self.line.retry_ms())
+    }
+}
+
+impl Source for Stream {
     async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
         loop {
-            if self.watcher.is_between_blocks() && self.is_draining() {
+            if self.watcher.is_between_blocks() && self.line.is_draining() {
                 return self.send_away();
             }
             match self.seat.look(|tail| self.watcher.step(tail)) {
                 Step::Send(bytes) => return Some(bytes),
-                Step::ReadLog(place) => match self.log.after(self.seat.board_id(), place).await {
-                    Ok(page) => {
-                        if let Some(bytes) = self.watcher.log_read(page) {
-                            return Some(bytes);
+                Step::ReadLog(place) => {
+                    match self.line.log.after(self.seat.board_id(), place).await {
+                        Ok(page) => {
+                            if let Some(bytes) = self.watcher.log_read(page) {
+                                return Some(bytes);
+                            }
                         }
+                        Err(ReadError) => return self.send_away(),
                     }
-                    Err(ReadError) => return self.send_away(),
-                },
-                Step::ReadSnapshot => match self.log.snapshot(self.seat.board_id()).await {
+                }
+                Step::ReadSnapshot => match self.line.log.snapshot(self.seat.board_id()).await {
                     Ok(snapshot) => {
-                        let held = snapshot.map(|snapshot| {
-                            (
-                                self.pins.hold(&snapshot, Part::Frame, &self.hangup),
-                                snapshot.cursor(),
-                            )
-                        });
+                        let held = self.line.hold(snapshot, Part::Frame);
                         self.watcher.snapshot_read(held);
                     }
                     Err(ReadError) => return self.send_away(),
                 },
                 Step::Wait => {
-                    if self.wait(last_sent).await == Woken::HeartbeatDue {
+                    let woken = self.line.wait(self.seat.published(), last_sent);
+                    if woken.await == Woken::HeartbeatDue {
                         return Some(self.watcher.heartbeat());
                     }
                 }
@@ -88,27 +123,105 @@ impl Stream {
             }
         }
     }
+}
 
-    /// Waits for a publish, the drain, or the next heartbeat.
-    async fn wait(&mut self, last_sent: Instant) -> Woken {
-        let heartbeat_at = last_sent + Duration::from_secs(HEARTBEAT_SECONDS);
-        tokio::select! {
-            biased;
-            () = self.seat.published() => Woken::Look,
-            // An error is looked at too: see `is_draining`.
-            _ = self.drain_rx.changed() => Woken::Look,
-            () = sleep_until(heartbeat_at) => Woken::HeartbeatDue,
-        }
+impl MergedStream {
+    /// The response's body.
+    pub fn into_body(self) -> Body {
+        body(self)
     }
 
+    fn step(&mut self) -> MergeStep {
+        let seats = &mut self.seats;
+        for seat in seats.iter_mut().flatten() {
+            seat.look(|_| ());
+        }
+        self.merge.step(self.hub.committed(), |index, place| {
+            let seat = seats[index].as_ref().expect("a followed board has a seat");
+            seat.peek(|tail| match tail.after(place) {
+                After::CaughtUp => After::CaughtUp,
+                After::Behind => After::Behind,
+                After::Events(segment) => After::Events(segment.clone()),
+            })
+        })
+    }
+
+    fn send_away(&mut self) -> Option<Bytes> {
+        self.merge.send_away(self.line.retry_ms())
+    }
+
+    fn board_id(&self, index: usize) -> &boardcast_core::model::BoardId {
+        self.seats[index]
+            .as_ref()
+            .expect("a followed board has a seat")
+            .board_id()
+    }
+}
+
+impl Source for MergedStream {
+    async fn next(&mut self, last_sent: Instant) -> Option<Bytes> {
+        loop {
+            if self.merge.is_between_blocks() && self.line.is_draining() {
+                return self.send_away();
+            }
+            match self.step() {
+                MergeStep::Send(bytes) => return Some(bytes),
+                MergeStep::ReadLog(index, place) => {
+                    match self.line.log.after(self.board_id(index), place).await {
+                        Ok(page) => self.merge.log_read(index, page),
+                        Err(ReadError) => return self.send_away(),
+                    }
+                }
+                MergeStep::ReadSnapshot(index) => {
+                    match self.line.log.snapshot(self.board_id(index)).await {
+                        Ok(snapshot) => {
+                            let held = self.line.hold(snapshot, Part::Json);
+                            self.merge.snapshot_read(index, held);
+                        }
+                        Err(ReadError) => return self.send_away(),
+                    }
+                }
+                MergeStep::Wait => {
+                    let seats = self.seats.iter_mut().flatten();
+                    let published = select_all(seats.map(|seat| Box::pin(seat.published())));
+                    let woken = self.line.wait(async { _ = published.await }, last_sent);
+                    if woken.await == Woken::HeartbeatDue {
+                        return Some(self.merge.heartbeat());
+                    }
+                }
+                MergeStep::End => return None,
+            }
+        }
+    }
+}
+
+impl Line {
     /// Whether the program is going down. Without its sender it is gone and can't say so any more.
     fn is_draining(&self) -> bool {
         *self.drain_rx.borrow() || self.drain_rx.has_changed().is_err()
     }
 
-    fn send_away(&mut self) -> Option<Bytes> {
-        self.watcher
-            .send_away(random_within(&*self.outside, &RETRY_SPREAD_MS))
+    fn retry_ms(&self) -> u32 {
+        random_within(&*self.outside, &RETRY_SPREAD_MS)
+    }
+
+    fn hold(&self, snapshot: Option<Arc<Snapshot>>, part: Part) -> Option<(Bytes, Cursor)> {
+        snapshot.map(|snapshot| {
+            let bytes = self.pins.hold(&snapshot, part, &self.hangup);
+            (bytes, snapshot.cursor())
+        })
+    }
+
+    /// Waits for a publish, the drain, or the next heartbeat.
+    async fn wait(&mut self, published: impl Future<Output = ()>, last_sent: Instant) -> Woken {
+        let heartbeat_at = last_sent + Duration::from_secs(HEARTBEAT_SECONDS);
+        tokio::select! {
+            biased;
+            () = published => Woken::Look,
+            // An error is looked at too: see `is_draining`.
+            _ = self.drain_rx.changed() => Woken::Look,
+            () = sleep_until(heartbeat_at) => Woken::HeartbeatDue,
+        }
     }
 }
 

@@ -6,18 +6,18 @@ use boardcast_core::cursor::{Cursor, Meeting};
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::{TAIL_BYTES_MAX, TAILS_BYTES_MAX};
 use boardcast_core::model::BoardId;
-use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// All watched boards.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
     channels: Mutex<BTreeMap<BoardId, Entry>>,
     /// Bytes of all tails together.
     tails_bytes: Arc<AtomicUsize>,
+    committed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -35,6 +35,16 @@ struct Channel {
 }
 
 impl Hub {
+    /// A hub for a log that reaches up to an ordinal.
+    #[must_use]
+    pub fn new(committed: u64) -> Self {
+        Self {
+            channels: Mutex::default(),
+            tails_bytes: Arc::default(),
+            committed: AtomicU64::new(committed),
+        }
+    }
+
     /// Registers a watcher of a board. Whoever reads the log after this misses no event: what was
     /// committed before is in the log, what is published after is in the tail.
     pub fn attach(self: &Arc<Self>, board_id: BoardId) -> Seat {
@@ -58,19 +68,49 @@ impl Hub {
     }
 
     /// Adds what was committed to the tails and wakes the watchers. Called by one thread, after the
-    /// commit, in order.
+    /// commit, in order. Who watches several boards sees a commit whole or not at all: it is in all
+    /// tails before [`Hub::committed`] says so, and only then is anybody woken.
     pub fn publish(&self, segments: Vec<Segment>) {
+        let heads: Vec<_> = segments
+            .iter()
+            .map(|segment| (segment.board_id().clone(), segment.last().seq))
+            .collect();
+        let committed = segments.iter().map(Segment::last_ordinal).max();
+        self.push(segments);
+        self.committed
+            .fetch_max(committed.unwrap_or(0), Ordering::AcqRel);
+        self.wake(&heads);
+    }
+
+    fn push(&self, segments: Vec<Segment>) {
         for segment in segments {
-            let channel = self
-                .channels()
-                .get(segment.board_id())
-                .map(|entry| Arc::clone(&entry.channel));
-            if let Some(channel) = channel {
-                let head = segment.last().seq;
+            if let Some(channel) = self.channel(segment.board_id()) {
                 channel.tail().push(segment);
-                channel.head_tx.send_replace(head);
             }
         }
+    }
+
+    /// Wakes whoever watches by now, not only who did when the tails grew: somebody who came in
+    /// between may have read an event from the log that was past what was committed until now.
+    fn wake(&self, heads: &[(BoardId, u64)]) {
+        for (board_id, head) in heads {
+            if let Some(channel) = self.channel(board_id) {
+                channel.head_tx.send_replace(*head);
+            }
+        }
+    }
+
+    fn channel(&self, board_id: &BoardId) -> Option<Arc<Channel>> {
+        let channels = self.channels();
+        channels
+            .get(board_id)
+            .map(|entry| Arc::clone(&entry.channel))
+    }
+
+    /// The newest ordinal up to which every event is in its board's tail or in the log.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
     }
 
     /// Watchers of all boards, now.
@@ -124,6 +164,11 @@ impl Seat {
         look(&self.channel.tail())
     }
 
+    /// Looks at the tail again, after a [`Seat::look`] that must still count.
+    pub fn peek<T>(&self, look: impl FnOnce(&Tail) -> T) -> T {
+        look(&self.channel.tail())
+    }
+
     /// Returns when something was published since the last look.
     pub async fn published(&mut self) {
         // Can't fail: the channel that this seat holds has the sender.
@@ -158,18 +203,11 @@ pub struct Tail {
 
 /// What a tail has after a place.
 #[derive(Debug, PartialEq, Eq)]
-pub enum After {
+pub enum After<T> {
     /// Nothing: the watcher has everything that was published since somebody watches.
     CaughtUp,
-    /// Frames from the next event on.
-    Frames {
-        /// Their bytes, shared.
-        bytes: Bytes,
-        /// The place after them.
-        to: Cursor,
-        /// Whether the stream ends with them.
-        ends_stream: bool,
-    },
+    /// The next events.
+    Events(T),
     /// Events that are no longer here: the log has them.
     Behind,
 }
@@ -202,18 +240,12 @@ impl Tail {
 
     /// What comes after a place.
     #[must_use]
-    pub fn after(&self, place: Cursor) -> After {
+    pub fn after(&self, place: Cursor) -> After<&Segment> {
         match self.head.map(|head| place.meets(head.seq)) {
-            None | Some(Meeting::Skip) => return After::CaughtUp,
-            Some(Meeting::Deliver | Meeting::Gap) => {}
-        }
-        match self.segment_with(place.seq + 1) {
-            None => After::Behind,
-            Some(segment) => After::Frames {
-                bytes: segment.after(place),
-                to: segment.last(),
-                ends_stream: segment.ends_stream(),
-            },
+            None | Some(Meeting::Skip) => After::CaughtUp,
+            Some(Meeting::Deliver | Meeting::Gap) => self
+                .segment_with(place.seq + 1)
+                .map_or(After::Behind, After::Events),
         }
     }
 
@@ -243,8 +275,9 @@ impl Tail {
         self.has_ended = segment.ends_stream();
         self.bytes += segment.len();
         let all_bytes = self.all_bytes.fetch_add(segment.len(), Ordering::Relaxed) + segment.len();
+        let raises_floor = segment.raises_floor();
         self.segments.push_back(segment);
-        if all_bytes > TAILS_BYTES_MAX {
+        if raises_floor || all_bytes > TAILS_BYTES_MAX {
             self.clear();
         }
         while self.bytes > TAIL_BYTES_MAX {
@@ -309,19 +342,39 @@ mod tests {
         tail
     }
 
+    fn after(tail: &Tail, seq: u64) -> After<u64> {
+        match tail.after(place(seq)) {
+            After::CaughtUp => After::CaughtUp,
+            After::Behind => After::Behind,
+            After::Events(segment) => After::Events(segment.last().seq),
+        }
+    }
+
     #[test]
     fn a_tail_gives_what_comes_after_a_place_or_says_that_it_cannot() {
         let tail = tail_of(5..=7);
-        assert_eq!(tail.after(place(7)), After::CaughtUp);
+        assert_eq!(after(&tail, 7), After::CaughtUp);
         assert_eq!(
-            tail.after(place(9)),
+            after(&tail, 9),
             After::CaughtUp,
             "a reader ahead of the hub waits"
         );
-        assert!(matches!(tail.after(place(4)), After::Frames { to, .. } if to == place(5)));
-        assert!(matches!(tail.after(place(6)), After::Frames { to, .. } if to == place(7)));
-        assert_eq!(tail.after(place(3)), After::Behind);
-        assert_eq!(Tail::new(Arc::default()).after(place(3)), After::CaughtUp);
+        assert_eq!(after(&tail, 4), After::Events(5));
+        assert_eq!(after(&tail, 6), After::Events(7));
+        assert_eq!(after(&tail, 3), After::Behind);
+        assert_eq!(after(&Tail::new(Arc::default()), 3), After::CaughtUp);
+    }
+
+    #[test]
+    fn a_tail_serves_nothing_from_before_its_board_came_back() {
+        let mut tail = tail_of(5..=7);
+        let mut restored = SegmentBuilder::new(board());
+        restored.push(place(8), 8, br#"{"type":"board_restored"}"#);
+        restored.push(place(9), 9, b"{}");
+        tail.push(restored.build().unwrap());
+        assert_eq!(after(&tail, 7), After::Behind);
+        assert_eq!(after(&tail, 8), After::Behind);
+        assert_eq!(after(&tail, 9), After::CaughtUp);
     }
 
     #[test]
@@ -366,7 +419,7 @@ mod tests {
             (0, Some(place(140))),
             "too large to keep at all"
         );
-        assert_eq!(tail.after(place(100)), After::Behind);
+        assert_eq!(after(&tail, 100), After::Behind);
     }
 
     #[test]
@@ -378,7 +431,7 @@ mod tests {
 
     #[test]
     fn the_last_one_to_leave_takes_the_board_along() {
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(Hub::new(0));
         hub.publish(vec![segment(1..=1, 5)]);
         assert_eq!(hub.boards(), 0, "nobody watches");
         let seats = [hub.attach(board()), hub.attach(board())];
@@ -391,12 +444,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_publish_after_the_look_wakes_the_watcher() {
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(Hub::new(0));
         let mut seat = hub.attach(board());
         hub.publish(vec![segment(1..=1, 5)]);
         assert_eq!(seat.look(Tail::head), Some(place(1)));
         hub.publish(vec![segment(2..=2, 5)]);
         seat.published().await;
         assert_eq!(seat.look(Tail::head), Some(place(2)));
+    }
+
+    #[tokio::test]
+    async fn who_comes_in_the_middle_of_a_publish_is_woken_at_its_end() {
+        let hub = Arc::new(Hub::new(0));
+        hub.push(vec![segment(1..=1, 5)]);
+        let mut seat = hub.attach(board());
+        assert_eq!(seat.look(Tail::head), None);
+        hub.wake(&[(board(), 1)]);
+        seat.published().await;
     }
 }

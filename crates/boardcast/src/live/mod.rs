@@ -6,12 +6,14 @@
 
 pub mod body;
 pub mod hub;
+mod merge;
 mod pins;
 mod socket;
 #[cfg(test)]
 mod tests;
 mod watcher;
 
+pub use merge::{Asked, Merge};
 pub use pins::{Hangup, Part, Pins};
 pub use socket::GuardedSocket;
 pub use watcher::{Heartbeat, Start, Watcher};

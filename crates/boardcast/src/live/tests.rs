@@ -79,7 +79,7 @@ impl World {
     /// A board with so many events, each of its own commit, that nobody watches.
     fn with_events(count: u64) -> Self {
         let world = Self {
-            hub: Arc::default(),
+            hub: Arc::new(Hub::new(0)),
             log: Arc::default(),
         };
         (1..=count).for_each(|seq| world.commit(segment(seq..=seq)));

@@ -5,7 +5,7 @@
 use super::Page;
 use super::hub::{After, Tail};
 use boardcast_core::cursor::Cursor;
-use boardcast_core::frame;
+use boardcast_core::frame::{self, Segment};
 use boardcast_core::limits::{RETRY_MS, SNAPSHOT_SLICE_BYTES};
 use bytes::Bytes;
 
@@ -32,6 +32,17 @@ pub enum Heartbeat {
     Comment,
     /// An event, so that a page's code can notice its absence.
     Event,
+}
+
+impl Heartbeat {
+    /// Its bytes.
+    #[must_use]
+    pub fn block(self) -> Bytes {
+        match self {
+            Self::Comment => frame::HEARTBEAT_COMMENT,
+            Self::Event => frame::HEARTBEAT_EVENT,
+        }
+    }
 }
 
 /// What is to be done for a watcher now.
@@ -99,11 +110,7 @@ impl Watcher {
                     After::CaughtUp if place.seq < self.log_reaches => Step::ReadLog(place),
                     After::CaughtUp => Step::Wait,
                     After::Behind => Step::ReadLog(place),
-                    After::Frames {
-                        bytes,
-                        to,
-                        ends_stream,
-                    } => Step::Send(self.advance(bytes, to, ends_stream)),
+                    After::Events(segment) => Step::Send(self.advance(place, segment)),
                 }
             }
             Phase::Lost => Step::ReadSnapshot,
@@ -125,9 +132,7 @@ impl Watcher {
             unreachable!("only a watcher with a place reads the log");
         };
         match page {
-            Page::Events(segment) => {
-                Some(self.advance(segment.after(place), segment.last(), segment.ends_stream()))
-            }
+            Page::Events(segment) => Some(self.advance(place, &segment)),
             Page::Gap => {
                 self.phase = Phase::Lost;
                 None
@@ -155,10 +160,7 @@ impl Watcher {
     /// What to send when nothing else was for a while.
     #[must_use]
     pub fn heartbeat(&self) -> Bytes {
-        match self.heartbeat {
-            Heartbeat::Comment => frame::HEARTBEAT_COMMENT,
-            Heartbeat::Event => frame::HEARTBEAT_EVENT,
-        }
+        self.heartbeat.block()
     }
 
     /// Whether what was handed over so far ends with a whole block. Only there a stream may end in
@@ -193,12 +195,12 @@ impl Watcher {
         Step::Send(frame::connected(RETRY_MS, cursor))
     }
 
-    fn advance(&mut self, bytes: Bytes, to: Cursor, ends_stream: bool) -> Bytes {
-        self.phase = if ends_stream {
+    fn advance(&mut self, place: Cursor, segment: &Segment) -> Bytes {
+        self.phase = if segment.ends_stream() {
             Phase::Over
         } else {
-            Phase::Following(to)
+            Phase::Following(segment.last())
         };
-        bytes
+        segment.after(place)
     }
 }

@@ -1,8 +1,11 @@
 //! The SQLite backend: one writing connection, a few reading ones, one file. Opening it is here: the
 //! lock, the version floor, settings, migrations, and the checkpoint without which nothing is served.
 
+mod backup;
 #[cfg(test)]
 mod bad_rows;
+mod check;
+mod deleted;
 #[cfg(test)]
 mod growth;
 mod log;
@@ -11,10 +14,16 @@ mod migrate;
 mod opening;
 #[cfg(test)]
 mod plans;
+mod restore;
+mod retention;
 mod rows;
 mod writer;
 
-pub use log::Readers;
+pub use backup::{BackupError, Made, NoBackup, back_up};
+pub use check::{CheckError, Finding, Report, check};
+pub use deleted::{Deleted, DeletedBoard, DeletedThing};
+pub use log::{EventsRead, Readers};
+pub use restore::{RestoreError, Restored, restore};
 pub use writer::Writer;
 
 use super::Retention;
@@ -67,6 +76,26 @@ pub enum OpenError {
     #[error("the lock file {} can't be used: {cause}. The folder must exist and be writable.", path.display())]
     Lock {
         /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// There is nothing to look at.
+    #[error("there is no data file {}. Name it with --data.", path.display())]
+    Missing {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// A restore was cut short after it was decided.
+    #[error("a restore of {} was interrupted. Start the server or the restore again: either finishes it.", path.display())]
+    HalfRestored {
+        /// The data file.
+        path: PathBuf,
+    },
+    /// An interrupted restore can't be finished.
+    #[error("an interrupted restore of {} can't be finished: {cause}", path.display())]
+    Restore {
+        /// The data file.
         path: PathBuf,
         /// What the system said.
         cause: std::io::Error,
@@ -136,6 +165,10 @@ pub fn open(
     check_version(rusqlite::version_number(), rusqlite::version())?;
     let path = &real_path(path)?;
     let lock = DataLock::take(path)?;
+    restore::finish_interrupted(path).map_err(|cause| OpenError::Restore {
+        path: path.into(),
+        cause,
+    })?;
     let explain = |cause| OpenError::Sqlite {
         path: path.into(),
         cause,
@@ -244,8 +277,48 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a data file to look at it as a whole, beside a server or without one: read-only, and in a
+/// read transaction that has begun, so that nothing moves while it is looked at. Whatever the server
+/// writes meanwhile stays in the write-ahead log, which can't shrink before this connection is gone.
+fn open_still(path: &Path) -> Result<(Connection, usize), OpenError> {
+    let path = &real_path(path)?;
+    if restore::is_interrupted(path) {
+        return Err(OpenError::HalfRestored { path: path.into() });
+    }
+    if !path.is_file() {
+        return Err(OpenError::Missing { path: path.into() });
+    }
+    let explain = |cause| OpenError::Sqlite {
+        path: path.into(),
+        cause,
+    };
+    let connection = open_reader(path).map_err(explain)?;
+    connection.execute_batch("BEGIN").map_err(explain)?;
+    let schema = migrate::recognise(&connection, path)?;
+    if schema == 0 {
+        return Err(OpenError::Foreign {
+            path: path.into(),
+            why: "it is empty".into(),
+        });
+    }
+    Ok((connection, schema))
+}
+
+/// How far a long look at a file is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// What is being done.
+    pub doing: &'static str,
+    /// How much of it is done.
+    pub done: u64,
+    /// How much it is in all.
+    pub all: u64,
+}
+
+/// Where progress is told.
+pub type Tell<'a> = &'a mut dyn FnMut(Progress);
+
 /// Where SQLite keeps the write-ahead log of a file.
-#[cfg(test)]
 fn wal_path(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")
 }

@@ -176,6 +176,25 @@ impl TestApp {
             .json()
     }
 
+    /// A new board `id` with one empty list, `list-id`.
+    pub(crate) async fn add_board(&self, id: &str) {
+        self.post("/boards", &json!({ "id": id, "name": id }))
+            .await
+            .expect(201);
+        self.add_list(id, &format!("list-{id}")).await;
+    }
+
+    /// A new list at the end of a board.
+    pub(crate) async fn add_list(&self, board_id: &str, id: &str) -> Value {
+        self.post(
+            "/lists",
+            &json!({ "boardId": board_id, "id": id, "name": id }),
+        )
+        .await
+        .expect(201)
+        .json()
+    }
+
     /// The snapshot of a board.
     pub(crate) async fn board(&self, id: &str) -> Value {
         self.get(&format!("/boards/{id}")).await.expect(200).json()

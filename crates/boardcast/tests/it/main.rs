@@ -2,9 +2,11 @@
 //! that it links once; each module holds what one part of the wire contract promises.
 
 mod app;
+mod backup;
 mod bad_input;
 mod child;
 mod churn;
+mod cli;
 mod crash;
 mod drain;
 mod faults;
@@ -12,13 +14,20 @@ mod flags;
 mod founding;
 mod guard;
 mod load;
+mod merged;
 mod movers;
+mod moves;
+mod pages;
 mod program;
+mod property;
+mod proxies;
 mod races;
 mod raw;
+mod restore;
 mod safe_writes;
 mod second;
 mod stall;
 mod stream;
+mod switching;
 mod things;
 mod wire;

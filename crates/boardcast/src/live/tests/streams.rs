@@ -1,7 +1,7 @@
 //! A stream as a body: that it sends what its watcher decides, when it is silent, and how it ends.
 
 use super::{World, deletion, frames, place, segment, snapshot};
-use crate::live::body::Stream;
+use crate::live::body::{Line, Stream};
 use crate::live::{Hangup, Heartbeat, Log, Pins, Start, Watcher};
 use crate::outside::Outside;
 use axum::body::{Body, BodyDataStream};
@@ -48,12 +48,14 @@ impl Streaming {
         let stream = Stream {
             seat: self.world.attach(),
             watcher: Watcher::new(start, heartbeat),
-            log: Arc::clone(&self.world.log) as Arc<dyn Log>,
-            pins: Arc::<Pins>::default(),
-            hangup: Hangup::default(),
-            drain_rx: self.drain_tx.subscribe(),
-            outside: Arc::new(Still),
-            permit: Arc::clone(&self.permits).try_acquire_owned().unwrap(),
+            line: Line {
+                log: Arc::clone(&self.world.log) as Arc<dyn Log>,
+                pins: Arc::<Pins>::default(),
+                hangup: Hangup::default(),
+                drain_rx: self.drain_tx.subscribe(),
+                outside: Arc::new(Still),
+                permit: Arc::clone(&self.permits).try_acquire_owned().unwrap(),
+            },
         };
         Reader(Body::into_data_stream(stream.into_body()))
     }

@@ -39,6 +39,10 @@ CREATE TABLE list (
 
 -- The order of a board's lists, and the promise that no two living ones share a rank.
 CREATE UNIQUE INDEX list_order ON list (board_no, rank) WHERE deleted_at IS NULL;
+CREATE INDEX list_on_board ON list (board_no, deleted_at);
+-- What can come back to a board, and what is too old for that.
+CREATE INDEX list_deleted ON list (board_no, deleted_seq) WHERE deleted_at IS NOT NULL;
+CREATE INDEX list_gone ON list (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE task (
     id          TEXT    NOT NULL PRIMARY KEY,
@@ -58,8 +62,10 @@ CREATE TABLE task (
 ) STRICT;
 
 CREATE UNIQUE INDEX task_order ON task (list_id, rank) WHERE deleted_at IS NULL;
--- Counts a board's living tasks.
-CREATE INDEX task_on_board ON task (board_no) WHERE deleted_at IS NULL;
+-- Counts a board's living tasks, and finds all of a board that is purged.
+CREATE INDEX task_on_board ON task (board_no, deleted_at);
+CREATE INDEX task_deleted ON task (board_no, deleted_seq, rank) WHERE deleted_at IS NOT NULL;
+CREATE INDEX task_gone ON task (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE event (
     -- Orders the events of all boards as they were committed; never used again.

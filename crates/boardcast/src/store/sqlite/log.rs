@@ -5,14 +5,18 @@
 #[cfg(test)]
 mod crowds;
 
+use super::deleted::{self, Deleted, DeletedBoard};
 use super::{open_reader, rows};
 use crate::live::{Location, Log, Page, ReadError, Reading, Snapshot};
 use boardcast_core::cursor::{Cursor, Mark, Meeting};
-use boardcast_core::frame::{self, SegmentBuilder};
+use boardcast_core::frame::{self, Segment, SegmentBuilder};
 use boardcast_core::limits::{
-    LOG_READ_BYTES_MAX, LOG_READ_ROWS_MAX, READERS_MAX, SNAPSHOTS_AT_ONCE_MAX,
+    EVENTS_PAGE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READ_ROWS_MAX, READERS_MAX,
+    SNAPSHOTS_AT_ONCE_MAX,
 };
-use boardcast_core::model::{Board, BoardId, ListWithTasks, Snapshot as Whole, Task, TaskId};
+use boardcast_core::model::{
+    Board, BoardId, ListWithTasks, Malformed, Snapshot as Whole, Task, TaskId, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +31,19 @@ pub struct Readers {
     /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
     /// takes it over if the board still stands there.
     snapshots: Mutex<BTreeMap<BoardId, Arc<LatestSnapshot>>>,
+}
+
+/// A page of a board's log.
+#[derive(Debug)]
+pub enum EventsRead {
+    /// The next events after a place.
+    Events(Cursor, Segment),
+    /// Nothing after this place.
+    CaughtUp(Cursor),
+    /// The cursor is no place that can be served.
+    Unservable,
+    /// No such living board.
+    NoBoard,
 }
 
 type LatestSnapshot = AsyncMutex<Weak<Snapshot>>;
@@ -67,6 +84,17 @@ impl Readers {
         .await
     }
 
+    /// A page of a living board's log.
+    pub async fn events(
+        &self,
+        board_id: BoardId,
+        after: Option<Result<Cursor, Malformed>>,
+        limit: usize,
+    ) -> Result<EventsRead, ReadError> {
+        self.read(move |connection| read_after(connection, &board_id, after, limit))
+            .await
+    }
+
     /// Living boards by id, after one of them. A board whose row can't be read is out of service and
     /// hides no other.
     pub async fn boards(
@@ -86,6 +114,30 @@ impl Readers {
             readable.take(limit).collect()
         })
         .await
+    }
+
+    /// What was deleted on a living board since it can come back, newest first, before the event of
+    /// that number; none if there is no such board.
+    pub async fn deleted_things(
+        &self,
+        board_id: BoardId,
+        before: Option<u64>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Option<Vec<Deleted>>, ReadError> {
+        self.read(move |connection| deleted::things(connection, &board_id, before, limit, now))
+            .await
+    }
+
+    /// Deleted boards that can come back, by id, after one of them.
+    pub async fn deleted_boards(
+        &self,
+        after: Option<BoardId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<DeletedBoard>, ReadError> {
+        self.read(move |connection| deleted::boards(connection, after.as_ref(), limit, now))
+            .await
     }
 
     /// Runs a read in its own transaction on a blocking thread. It runs to its end even if nobody
@@ -245,13 +297,31 @@ impl Log for Readers {
     }
 }
 
-/// Head and floor of a living board, and whether a cursor is a place in its history: the floor
-/// itself, or a kept event with the same mark.
+/// Where a living board's log stands.
+struct Found {
+    board_no: i64,
+    head: Cursor,
+    floor: Cursor,
+    /// Whether the cursor asked about is a place in its history.
+    is_good: bool,
+}
+
 fn read_location(
     connection: &Connection,
     id: &BoardId,
     cursor: Option<Cursor>,
 ) -> rusqlite::Result<Option<Location>> {
+    let found = find_board(connection, id, cursor)?;
+    Ok(found.map(|Found { head, is_good, .. }| Location { head, is_good }))
+}
+
+/// Head and floor of a living board, and whether a cursor is a place in its history: the floor
+/// itself, or a kept event with the same mark.
+fn find_board(
+    connection: &Connection,
+    id: &BoardId,
+    cursor: Option<Cursor>,
+) -> rusqlite::Result<Option<Found>> {
     let sql = "
         SELECT no, head_seq, head_mark, floor_seq, floor_mark FROM board
         WHERE id = ? AND deleted_at IS NULL";
@@ -273,7 +343,12 @@ fn read_location(
         Some(cursor) if cursor.seq <= floor.seq || cursor.seq >= head.seq => false,
         Some(cursor) => mark_at(connection, board_no, cursor.seq)? == Some(cursor.mark),
     };
-    Ok(Some(Location { head, is_good }))
+    Ok(Some(Found {
+        board_no,
+        head,
+        floor,
+        is_good,
+    }))
 }
 
 fn mark_at(connection: &Connection, board_no: i64, seq: u64) -> rusqlite::Result<Option<Mark>> {
@@ -286,41 +361,94 @@ fn mark_at(connection: &Connection, board_no: i64, seq: u64) -> rusqlite::Result
 
 /// The events after a place, deleted boards included: their last event is still owed.
 fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::Result<Page> {
-    let board = "SELECT no, head_seq FROM board WHERE id = ?";
+    let board = "SELECT no, head_seq, floor_seq FROM board WHERE id = ?";
     let found = connection
         .prepare_cached(board)?
         .query_row([id.as_str()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    let Some((board_no, head_seq)) = found else {
+    let Some((board_no, head, floor)): Option<(i64, u64, u64)> = found else {
         return Ok(Page::Empty);
     };
-    let events = "
+    if place.seq >= head {
+        return Ok(Page::Empty);
+    }
+    if place.seq < floor {
+        return Ok(Page::Gap);
+    }
+    let bounds = (LOG_READ_ROWS_MAX, LOG_READ_BYTES_MAX);
+    let segment = read_events(connection, id, board_no, place, bounds)?;
+    Ok(segment.map_or(Page::Gap, Page::Events))
+}
+
+/// Events after a place, at most so many rows and about so many bytes; none if the next one isn't
+/// there.
+fn read_events(
+    connection: &Connection,
+    id: &BoardId,
+    board_no: i64,
+    place: Cursor,
+    (rows_max, bytes_max): (usize, usize),
+) -> rusqlite::Result<Option<Segment>> {
+    let sql = "
         SELECT seq, mark, ordinal, json FROM event
         WHERE board_no = ? AND seq > ? ORDER BY seq LIMIT ?";
-    let mut statement = connection.prepare_cached(events)?;
-    let mut found = statement.query(params![board_no, place.seq, LOG_READ_ROWS_MAX])?;
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params![board_no, place.seq, rows_max])?;
     let mut segment = SegmentBuilder::new(id.clone());
     while let Some(row) = found.next()? {
         let cursor = rows::cursor_from(row, 0)?;
         if segment.is_empty() && place.meets(cursor.seq) != Meeting::Deliver {
-            return Ok(Page::Gap);
+            return Ok(None);
         }
         segment.push(cursor, row.get(2)?, row.get_ref(3)?.as_bytes()?);
-        if segment.len() >= LOG_READ_BYTES_MAX {
+        if segment.len() >= bytes_max {
             break;
         }
     }
-    let nothing = if place.seq < head_seq {
-        Page::Gap
-    } else {
-        Page::Empty
+    Ok(segment.build())
+}
+
+/// The events after a cursor that is judged in the same transaction; without one from the oldest
+/// kept. One that can't be read is judged here too: first there must be a board.
+fn read_after(
+    connection: &Connection,
+    id: &BoardId,
+    after: Option<Result<Cursor, Malformed>>,
+    limit: usize,
+) -> rusqlite::Result<EventsRead> {
+    let Some(Found {
+        board_no,
+        head,
+        floor,
+        is_good,
+    }) = find_board(connection, id, after.and_then(Result::ok))?
+    else {
+        return Ok(EventsRead::NoBoard);
     };
-    Ok(segment.build().map_or(nothing, Page::Events))
+    let place = match after {
+        None => floor,
+        Some(Ok(cursor)) if is_good => cursor,
+        Some(_) => return Ok(EventsRead::Unservable),
+    };
+    if place == head {
+        return Ok(EventsRead::CaughtUp(place));
+    }
+    let bounds = (limit, EVENTS_PAGE_BYTES_MAX);
+    let segment = read_events(connection, id, board_no, place, bounds)?;
+    Ok(segment.map_or(EventsRead::Unservable, |segment| {
+        EventsRead::Events(place, segment)
+    }))
 }
 
 fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Snapshot>> {
+    let whole = read_whole(connection, id)?;
+    Ok(whole.map(|whole| Snapshot::new(&frame::json(&whole), whole.cursor)))
+}
+
+/// A living board as its rows have it.
+pub(super) fn read_whole(connection: &Connection, id: &BoardId) -> rusqlite::Result<Option<Whole>> {
     let sql = "
         SELECT id, name, version, created_at, updated_at, head_seq, head_mark, no FROM board
         WHERE id = ? AND deleted_at IS NULL";
@@ -336,13 +464,11 @@ fn read_snapshot(connection: &Connection, id: &BoardId) -> rusqlite::Result<Opti
     let Some((board, cursor, board_no)) = found.optional()? else {
         return Ok(None);
     };
-    let lists = read_lists(connection, board_no)?;
-    let whole = Whole {
+    Ok(Some(Whole {
         board,
-        lists,
+        lists: read_lists(connection, board_no)?,
         cursor,
-    };
-    Ok(Some(Snapshot::new(&frame::json(&whole), cursor)))
+    }))
 }
 
 fn read_lists(connection: &Connection, board_no: i64) -> rusqlite::Result<Vec<ListWithTasks>> {

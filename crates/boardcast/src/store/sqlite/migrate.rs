@@ -4,6 +4,7 @@
 use super::OpenError;
 use boardcast_core::model::Timestamp;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// "Bdct": tells a Boardcast file from any other SQLite file.
@@ -14,6 +15,11 @@ const MIGRATIONS: &[&str] = &[include_str!("../schema/0001_boards.sql")];
 
 /// Refuses a file that is not ours to write to. Only reads.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    recognise(connection, path).map(|_schema| ())
+}
+
+/// The schema that a file has, as this program made it; 0 is a file with nothing in it. Only reads.
+pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let foreign = |why: String| OpenError::Foreign {
         path: path.into(),
         why,
@@ -28,29 +34,29 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     let found = user_version(connection).map_err(explain)?;
     if found == 0 {
         return match is_empty(connection).map_err(explain)? {
-            true => Ok(()),
+            true => Ok(0),
             false => Err(foreign("it holds tables of another program".into())),
         };
     }
     if application_id(connection).map_err(explain)? != APPLICATION_ID {
         return Err(foreign("it belongs to another program".into()));
     }
-    let known = MIGRATIONS.len() as i64;
-    if found > known {
-        return Err(OpenError::Newer {
+    let schema = usize::try_from(found)
+        .ok()
+        .filter(|schema| *schema <= NEWEST)
+        .ok_or(OpenError::Newer {
             path: path.into(),
             found,
-            known,
-        });
-    }
-    for (version, sql) in (1..=found).zip(MIGRATIONS) {
+            known: NEWEST as i64,
+        })?;
+    for (version, sql) in (1..).zip(MIGRATIONS).take(schema) {
         if recorded_checksum(connection, version).map_err(explain)? != checksum(sql) {
             return Err(foreign(format!(
                 "its schema {version} is not the one this program made"
             )));
         }
     }
-    Ok(())
+    Ok(schema)
 }
 
 /// Brings a file to the newest schema.
@@ -66,17 +72,39 @@ pub(super) fn run(
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(explain)?;
-    let found = user_version(&transaction).map_err(explain)?;
+    let found = recognise(&transaction, path)?;
     if found == 0 {
         prepare(&transaction).map_err(explain)?;
     }
-    for (version, sql) in (1..)
-        .zip(MIGRATIONS)
-        .skip_while(|(version, _)| *version <= found)
-    {
+    for (version, sql) in (1..).zip(MIGRATIONS).skip(found) {
         carry_out(&transaction, version, sql, now).map_err(explain)?;
     }
     transaction.commit().map_err(explain)
+}
+
+/// The newest schema this program knows.
+pub(super) const NEWEST: usize = MIGRATIONS.len();
+
+/// What a file of the newest schema holds: name and text of each table and index.
+pub(super) fn newest_schema() -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let connection = Connection::open_in_memory()?;
+    prepare(&connection)?;
+    for sql in MIGRATIONS {
+        connection.execute_batch(sql)?;
+    }
+    schema_of(&connection)
+}
+
+/// Name and text of each table and index in a file.
+pub(super) fn schema_of(
+    connection: &Connection,
+) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    // Tables of SQLite's own, such as statistics, come and go.
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
+    connection
+        .prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn user_version(connection: &Connection) -> rusqlite::Result<i64> {

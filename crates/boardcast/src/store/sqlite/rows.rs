@@ -1,6 +1,7 @@
 //! Rows as values, and events as changes of rows. [`Rows`] is what the rules see of the tables
 //! inside the writer's transaction; [`apply`] is the contract's fold table in SQL.
 
+use super::retention::oldest_deleted;
 use boardcast_core::cursor::{BoardKey, Cursor, Mark};
 use boardcast_core::model::{
     Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
@@ -14,12 +15,26 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What stands, as the rules see it.
-pub(super) struct Rows<'a>(pub(super) &'a Connection);
+pub(super) struct Rows<'a> {
+    connection: &'a Connection,
+    /// What was deleted before this no longer comes back, whether it is purged yet or not.
+    oldest_deleted: Timestamp,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(connection: &'a Connection, now: Timestamp) -> Self {
+        let oldest_deleted = oldest_deleted(now);
+        Self {
+            connection,
+            oldest_deleted,
+        }
+    }
+}
 
 impl View for Rows<'_> {
     fn board(&self, id: &BoardId) -> Result<Option<Board>, Fault> {
         let sql = "SELECT id, name, version, created_at, updated_at FROM board WHERE id = ? AND deleted_at IS NULL";
-        one(self.0, sql, [id.as_str()], board_from)
+        one(self.connection, sql, [id.as_str()], board_from)
     }
 
     fn list(&self, id: &ListId) -> Result<Option<List>, Fault> {
@@ -27,11 +42,77 @@ impl View for Rows<'_> {
             SELECT list.id, board.id, list.name, rank, list.version, list.created_at, list.updated_at
             FROM list JOIN board ON board.no = board_no
             WHERE list.id = ? AND list.deleted_at IS NULL AND board.deleted_at IS NULL";
-        one(self.0, sql, [id.as_str()], list_from)
+        one(self.connection, sql, [id.as_str()], list_from)
     }
 
     fn task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
-        one(self.0, TASK_BY_ID, [id.as_str()], task_from)
+        one(self.connection, TASK_BY_ID, [id.as_str()], task_from)
+    }
+
+    fn deleted_board(&self, id: &BoardId) -> Result<Option<Board>, Fault> {
+        let sql = "
+            SELECT id, name, version, created_at, updated_at FROM board
+            WHERE id = ? AND deleted_at >= ?";
+        one(
+            self.connection,
+            sql,
+            params![id.as_str(), self.oldest_deleted.0],
+            board_from,
+        )
+    }
+
+    fn deleted_list(&self, id: &ListId) -> Result<Option<(List, Vec<Task>)>, Fault> {
+        let list = "
+            SELECT list.id, board.id, list.name, rank, list.version, list.created_at,
+                   list.updated_at, board_no, deleted_seq
+            FROM list JOIN board ON board.no = board_no
+            WHERE list.id = ? AND list.deleted_at >= ? AND board.deleted_at IS NULL";
+        let found = one(
+            self.connection,
+            list,
+            params![id.as_str(), self.oldest_deleted.0],
+            |row| {
+                Ok((
+                    list_from(row)?,
+                    row.get::<_, i64>(7)?,
+                    row.get::<_, i64>(8)?,
+                ))
+            },
+        )?;
+        let Some((list, board_no, deleted_seq)) = found else {
+            return Ok(None);
+        };
+        // That they are deleted follows from the number, but the index must be told.
+        let tasks = "
+            SELECT board.id, task.id, list_id, title, rank, task.version, task.created_at,
+                   task.updated_at, description
+            FROM task JOIN board ON board.no = board_no
+            WHERE board_no = ? AND deleted_seq = ? AND list_id = ? AND task.deleted_at IS NOT NULL
+            ORDER BY rank";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(tasks)?;
+            let gone_with = params![board_no, deleted_seq, id.as_str()];
+            let found = statement.query_map(gone_with, task_from)?;
+            found
+                .map(|found| found.map(|(_, task)| task))
+                .collect::<Result<_, _>>()
+        };
+        let tasks = read().map_err(|error: rusqlite::Error| Fault(error.into()))?;
+        Ok(Some((list, tasks)))
+    }
+
+    fn deleted_task(&self, id: &TaskId) -> Result<Option<(BoardId, Task)>, Fault> {
+        let sql = "
+            SELECT board.id, task.id, list_id, title, rank, task.version, task.created_at,
+                   task.updated_at, description
+            FROM task JOIN board ON board.no = board_no
+            WHERE task.id = ? AND task.deleted_at >= ? AND board.deleted_at IS NULL";
+        one(
+            self.connection,
+            sql,
+            params![id.as_str(), self.oldest_deleted.0],
+            task_from,
+        )
     }
 
     fn birth(&self, kind: Kind, id: &str) -> Result<Option<Birth>, Fault> {
@@ -40,7 +121,7 @@ impl View for Rows<'_> {
             Kind::List => "SELECT birth FROM list WHERE id = ?",
             Kind::Task => "SELECT birth FROM task WHERE id = ?",
         };
-        one(self.0, sql, [id], |row| {
+        one(self.connection, sql, [id], |row| {
             let fingerprint: Option<[u8; 32]> = row.get(0)?;
             Ok(Birth {
                 fingerprint: fingerprint.map(Fingerprint),
@@ -52,14 +133,14 @@ impl View for Rows<'_> {
         let sql = "
             SELECT count(*) FROM list
             WHERE board_no = (SELECT no FROM board WHERE id = ?) AND deleted_at IS NULL";
-        Ok(one(self.0, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
+        Ok(one(self.connection, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
     }
 
     fn count_tasks(&self, board_id: &BoardId) -> Result<usize, Fault> {
         let sql = "
             SELECT count(*) FROM task
             WHERE board_no = (SELECT no FROM board WHERE id = ?) AND deleted_at IS NULL";
-        Ok(one(self.0, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
+        Ok(one(self.connection, sql, [board_id.as_str()], |row| row.get(0))?.unwrap_or(0))
     }
 
     fn sibling(
@@ -75,17 +156,22 @@ impl View for Rows<'_> {
         let argument: &dyn rusqlite::ToSql = match &place {
             Place::First | Place::Last => &None::<i64>,
             Place::Nth(index) => &i64::try_from(*index).unwrap_or(i64::MAX),
-            Place::Below(rank) | Place::Above(rank) => &rank.as_str(),
+            Place::At(rank) | Place::Below(rank) | Place::Above(rank) => &rank.as_str(),
             Place::Member(id) => id,
         };
         let sql = sibling_sql(family, place);
-        one(self.0, &sql, params![parent_id, except, argument], |row| {
-            // Both kinds of ids follow one rule.
-            Ok(Sibling {
-                id: text(row, 0, TaskId::parse)?.to_string(),
-                rank: text(row, 1, Rank::parse)?,
-            })
-        })
+        one(
+            self.connection,
+            &sql,
+            params![parent_id, except, argument],
+            |row| {
+                // Both kinds of ids follow one rule.
+                Ok(Sibling {
+                    id: text(row, 0, TaskId::parse)?.to_string(),
+                    rank: text(row, 1, Rank::parse)?,
+                })
+            },
+        )
     }
 }
 
@@ -101,6 +187,7 @@ pub(super) fn sibling_sql(family: Family<'_>, place: Place<'_>) -> String {
         Place::First => "?3 IS NULL ORDER BY rank LIMIT 1",
         Place::Last => "?3 IS NULL ORDER BY rank DESC LIMIT 1",
         Place::Nth(_) => "true ORDER BY rank LIMIT 1 OFFSET ?3",
+        Place::At(_) => "rank = ?3",
         Place::Below(_) => "rank < ?3 ORDER BY rank DESC LIMIT 1",
         Place::Above(_) => "rank > ?3 ORDER BY rank LIMIT 1",
         Place::Member(_) => "id = ?3",
@@ -268,6 +355,18 @@ pub(super) fn append(
     Ok(ordinal.unsigned_abs())
 }
 
+/// Serves nothing up to here any more: a cursor here is good, every older one gets a snapshot.
+pub(super) fn raise_floor(
+    connection: &Connection,
+    board_no: i64,
+    floor: Cursor,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE board SET floor_seq = ?, floor_mark = ? WHERE no = ?")?
+        .execute(params![floor.seq, floor.mark.0, board_no])?;
+    Ok(())
+}
+
 /// Changes the rows as an event says; `seq` is its number. The command that led to it gives what no
 /// event carries: a new board's key, and the birth of things whose id a client chose.
 pub(super) fn apply(
@@ -287,6 +386,10 @@ pub(super) fn apply(
                 sql,
                 params![board.name.as_str(), board.version, board.id.as_str()],
             )
+        }
+        Change::BoardRestored { board } => {
+            let sql = "UPDATE board SET version = ?, deleted_at = NULL WHERE id = ?";
+            changed_one(connection, sql, params![board.version, board.id.as_str()])
         }
         Change::BoardDeleted => changed_one(
             connection,

@@ -5,14 +5,13 @@
 //! trace (I5). Requests are decided before anything of theirs is written: a refusal needs no undoing,
 //! and any SQLite error ends the whole batch, because SQLite may have rolled it back on its own.
 
+use super::retention::{self, oldest_answer};
 use super::{BUSY_WAIT_MAX, DataLock, rows};
 use crate::outside::Outside;
 use crate::store::{Answer, Committed, Failure, Fatal, Retention};
-use boardcast_core::cursor::{Cursor, Mark};
+use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, SegmentBuilder};
-use boardcast_core::limits::{
-    ANSWER_HOURS_KEPT, PRUNE_ROWS_MAX, PRUNE_SECONDS, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES,
-};
+use boardcast_core::limits::{PRUNE_SECONDS, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
 use boardcast_core::model::{BoardId, Timestamp};
 use boardcast_core::protocol::{Change, Command, Event, IdempotencyKey, Outcome, Refusal, Request};
 use boardcast_core::rules::{self, Decision, Stopped};
@@ -239,85 +238,17 @@ impl Writer {
         })
     }
 
-    /// Deletes at most [`PRUNE_ROWS_MAX`] expired answers and as many events of one board. True if
-    /// either was that many.
     fn prune(&self, now: Timestamp) -> Result<bool, BatchError> {
         self.begin()?;
-        let has_more_answers = self.prune_answers(now)?;
-        let has_more_events = self.prune_events(now)?;
+        let has_more = retention::step(&self.connection, self.retention, now)?;
         self.end()?;
-        Ok(has_more_answers || has_more_events)
+        Ok(has_more)
     }
 
-    fn prune_answers(&self, now: Timestamp) -> rusqlite::Result<bool> {
-        let sql = "
-            DELETE FROM answer WHERE (caller, key) IN
-                (SELECT caller, key FROM answer WHERE at < ? ORDER BY at LIMIT ?)";
-        let deleted = self
-            .connection
-            .prepare_cached(sql)?
-            .execute(params![oldest_answer(now).0, PRUNE_ROWS_MAX])?;
-        Ok(deleted == PRUNE_ROWS_MAX)
-    }
-
-    /// Moves the floor of one board that has events to give up, from the oldest on: past the age
-    /// *and* past the count. A clock that jumps makes events look old, but never touches the newest.
-    fn prune_events(&self, now: Timestamp) -> rusqlite::Result<bool> {
-        let cutoff = now.minus_millis(i64::from(self.retention.days) * 86_400_000);
-        let kept = i64::try_from(self.retention.events).unwrap_or(i64::MAX);
-        // CROSS JOIN keeps the order: from boards, which are few, to the oldest event of each.
-        let board = "
-            SELECT no, floor_seq, head_seq FROM board
-            CROSS JOIN event ON board_no = no AND seq = floor_seq + 1
-            WHERE head_seq - floor_seq > ? AND at < ? LIMIT 1";
-        let found = self
-            .connection
-            .prepare_cached(board)?
-            .query_row(params![kept, cutoff.0], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
-        let Some((board_no, floor, head)): Option<(i64, i64, i64)> = found else {
-            return Ok(false);
-        };
-        let new_floor = self.last_to_prune(board_no, floor, head - kept, cutoff)?;
-        let Some(Cursor {
-            seq,
-            mark: Mark(mark),
-        }) = new_floor
-        else {
-            return Ok(false);
-        };
-        self.connection
-            .prepare_cached("UPDATE board SET floor_seq = ?, floor_mark = ? WHERE no = ?")?
-            .execute(params![seq, mark, board_no])?;
-        self.connection
-            .prepare_cached("DELETE FROM event WHERE board_no = ? AND seq <= ?")?
-            .execute(params![board_no, seq])?;
-        // One board may be done while another has more.
-        Ok(true)
-    }
-
-    fn last_to_prune(
-        &self,
-        board_no: i64,
-        floor: i64,
-        last: i64,
-        cutoff: Timestamp,
-    ) -> rusqlite::Result<Option<Cursor>> {
-        let sql = "
-            SELECT seq, mark, at FROM event
-            WHERE board_no = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut found = statement.query(params![board_no, floor, last, PRUNE_ROWS_MAX])?;
-        let mut new_floor = None;
-        while let Some(row) = found.next()? {
-            if row.get::<_, i64>(2)? >= cutoff.0 {
-                break;
-            }
-            new_floor = Some(rows::cursor_from(row, 0)?);
-        }
-        Ok(new_floor)
+    /// The newest ordinal ever given to an event.
+    pub fn last_ordinal(&self) -> rusqlite::Result<u64> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'";
+        self.connection.query_row(sql, [], |row| row.get(0))
     }
 
     /// Reads a fact about the file itself.
@@ -343,12 +274,14 @@ impl Writer {
 impl Drop for Writer {
     /// An orderly end leaves one file: everything is written back and the log is emptied.
     fn drop(&mut self) {
-        let _no_readers = self
-            .read_gate
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = self.run_checkpoint("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+        match self.start_log_anew() {
+            Ok(LogSize { bytes: 0, .. }) => {}
+            Ok(_) => {
+                tracing::warn!("the write-ahead log stays behind; the next start writes it back");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log stays behind; the next start writes it back");
+            }
         }
     }
 }
@@ -403,7 +336,11 @@ impl Batch<'_> {
         {
             return Ok(Verdict::Kept(outcome));
         }
-        let decision = rules::decide(&rows::Rows(self.connection), request, self.now)?;
+        let decision = rules::decide(
+            &rows::Rows::new(self.connection, self.now),
+            request,
+            self.now,
+        )?;
         let mut ends = LogEnds::new();
         for event in &decision.events {
             if let Entry::Vacant(unknown) = ends.entry(event.board_id.clone())
@@ -453,6 +390,9 @@ impl Batch<'_> {
         };
         rows::apply(self.connection, event, seq, command)?;
         let ordinal = rows::append(self.connection, end, event, &json)?;
+        if let Change::BoardRestored { .. } = event.change {
+            rows::raise_floor(self.connection, end.board_no, end.head)?;
+        }
         let segment = self
             .segments
             .entry(board_id.clone())
@@ -515,10 +455,6 @@ fn unreadable(fault: rules::Fault) -> rusqlite::Result<Answer> {
     } else {
         Err(*error)
     }
-}
-
-fn oldest_answer(now: Timestamp) -> Timestamp {
-    now.minus_millis(ANSWER_HOURS_KEPT as i64 * 3_600_000)
 }
 
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -267,32 +267,6 @@ async fn what_a_body_names_must_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_does_not_move_to_another_board_yet() {
-    let app = crate::app::TestApp::start().await;
-    let board = json!({ "id": "b", "name": "x" });
-    app.post("/boards", &board).await.expect(201);
-    let list = json!({ "id": "l", "boardId": "b", "name": "x" });
-    app.post("/lists", &list).await.expect(201);
-    let before = (
-        app.get("/boards/board-1").await.body,
-        app.get("/boards/b").await.body,
-    );
-    let to_other = json!({ "listId": "l" });
-    let refused = app.patch("/tasks/task-try/move", &to_other).await;
-    let problem = super::check_problem(&refused.expect(422));
-    assert_eq!(
-        (&problem["code"], &problem["field"]),
-        (&json!("other_board"), &json!("listId"))
-    );
-    let after = (
-        app.get("/boards/board-1").await.body,
-        app.get("/boards/b").await.body,
-    );
-    assert_eq!(before, after);
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_description_is_not_too_long() {
     let tried = Tried::start().await;
     let max = 32 * 1024;

@@ -103,7 +103,8 @@ async fn a_limit_or_cursor_that_can_not_be_is_refused_by_name() {
         ("cursor=%00", "cursor"),
         ("cursor=a%20b", "cursor"),
         ("cursor=a&cursor=b", "cursor"),
-        ("deleted=1", "deleted"),
+        ("deleted=0", "deleted"),
+        ("deleted=", "deleted"),
         ("boards=1", "boards"),
         ("=", ""),
     ];

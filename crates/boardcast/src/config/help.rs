@@ -1,0 +1,85 @@
+//! What the help teaches below the flags: examples, names, exit codes. No flags here.
+
+pub(super) const SERVING: &str = "\
+Examples:
+  boardcast
+      Serve ./boardcast.db on http://localhost:3000, with a demo board if the file is new.
+  boardcast --data /var/lib/boardcast/team.db --listen 127.0.0.1:8080
+      Another file, another port.
+  boardcast --public-url https://board.example.org
+      Behind a proxy that ends TLS under that name. Open mode has no accounts: whoever reaches
+      the proxy can change everything.";
+
+pub(super) const EVERYTHING: &str = "\
+Examples:
+  boardcast
+      Serve ./boardcast.db on http://localhost:3000, with a demo board if the file is new.
+  boardcast --data /var/lib/boardcast/team.db --listen 127.0.0.1:8080
+      Another file, another port.
+  boardcast --public-url https://board.example.org
+      Behind a proxy that ends TLS under that name. Open mode has no accounts: whoever reaches
+      the proxy can change everything.
+  boardcast watch board-1
+      A line for each change from now on, through cuts and restarts.
+  boardcast add \"To do\" \"Water the plants\" --top
+      A new task; `boardcast tasks \"Demo board\"` shows it with its id.
+  boardcast move \"Water the plants\" Doing --before \"Try Boardcast\"
+      To another list, above another task.
+  boardcast rm task \"Water the plants\"
+      Gone; `boardcast deleted \"Demo board\"` lists it, `boardcast restore task ID` brings it back.
+  curl -N http://localhost:3000/boards/board-1/events
+  curl --json '{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}' http://localhost:3000/tasks
+      The same over plain HTTP.
+
+Names: BOARD, LIST and TASK are an id, a name or title in any case, or the beginning of one, if only
+one thing fits. BOARD/LIST and BOARD/LIST/TASK tell apart what is called the same.
+
+Scripts: --json prints what the server says unchanged, one thing a line. A change is sent again by
+itself if the line breaks, under one Idempotency-Key, so it is never done twice. Errors are one
+sentence on standard error.
+
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the server can't be reached.";
+
+pub(super) const WATCHING: &str = "\
+Examples:
+  boardcast watch \"Demo board\"
+      From now on, such as `12:03:04  To do  + Water the plants`.
+  boardcast watch board-1 --json | while read -r event; do …; done
+      Each event as {\"id\":…,\"data\":{…}} in a line of its own.
+  boardcast watch board-1 --since 42-03b7710c9ae4
+      Everything after the event with that id, and on.
+  boardcast watch board-1 board-2
+      Several boards, in the order in which things happened.
+
+In a line, + is new, ~ changed, > moved, - deleted; = is how a board stands, told instead of its
+changes where they are no longer kept.
+
+It ends with exit code 0 on Ctrl-C, and with 1 when the boards are gone.";
+
+pub(super) const ADDING: &str = "\
+Examples:
+  boardcast add \"To do\" \"Water the plants\"
+  boardcast add \"Demo board/To do\" \"Water the plants\" --top
+  boardcast add list-todo \"Release notes\" --description - < notes.md";
+
+pub(super) const RESTORING: &str = "\
+Examples:
+  boardcast restore task task_01k3vd8t5zf0sr2e9c7mq4x6ya
+      A deleted task, on a running server.
+  boardcast restore team-2026-11-24.backup --data /var/lib/boardcast/team.db
+      The whole data file, while no server runs.";
+
+pub(super) const MOVING: &str = "\
+Examples:
+  boardcast move \"Water the plants\" Done
+      To the end of another list.
+  boardcast move \"Water the plants\" Doing --before \"Try Boardcast\"
+  boardcast move \"To do/Water the plants\" --top
+      Within its list.";
+
+pub(super) const COMPLETING: &str = "\
+Examples:
+  boardcast completions bash > ~/.local/share/bash-completion/completions/boardcast
+  boardcast completions fish > ~/.config/fish/completions/boardcast.fish
+  boardcast completions zsh > ~/.zfunc/_boardcast
+      With ~/.zfunc in zsh's fpath.";

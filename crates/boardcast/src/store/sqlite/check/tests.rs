@@ -1,0 +1,425 @@
+//! Damage done behind the program's back is found and named; a file that only this program wrote is
+//! clean, whatever was done through it.
+
+mod histories;
+
+use super::{Report, check};
+use crate::outside::Outside;
+use crate::store::Retention;
+use crate::store::sqlite::{Opened, open};
+use boardcast_core::cursor::BoardKey;
+use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Timestamp, Title};
+use boardcast_core::protocol::{Access, Command, Request, Slot};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A clock that is turned by hand.
+struct Clock(AtomicI64);
+
+impl Outside for Clock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+/// A data file with a server's writer on it.
+struct Yard {
+    folder: TempDir,
+    clock: Arc<Clock>,
+    opened: Option<Opened>,
+}
+
+impl Yard {
+    fn new(events_kept: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Clock(AtomicI64::new(1_700_000_000_000)));
+        let retention = Retention {
+            events: events_kept,
+            days: 1,
+        };
+        let outside = Arc::clone(&clock) as Arc<dyn Outside>;
+        let opened = open(&folder.path().join("b.db"), retention, outside).unwrap();
+        Self {
+            folder,
+            clock,
+            opened: Some(opened),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("b.db")
+    }
+
+    /// Carried out or refused, as the rules say.
+    fn ask(&mut self, command: Command) {
+        let request = Request {
+            access: Access::open(),
+            command,
+            precondition: None,
+            idempotency: None,
+        };
+        let opened = self.opened.as_mut().unwrap();
+        opened.writer.commit(&[request]).unwrap();
+    }
+
+    fn pass(&mut self, days: i64) {
+        self.clock.0.fetch_add(days * DAY_MS, Ordering::Relaxed);
+    }
+
+    /// One small step of retention.
+    fn maintain(&mut self) -> bool {
+        self.opened.as_mut().unwrap().writer.maintain().unwrap()
+    }
+
+    fn check(&self) -> Report {
+        check(&self.data(), &mut |_| {}).unwrap()
+    }
+
+    fn stop(&mut self) {
+        drop(self.opened.take());
+    }
+
+    /// Two boards: one with lists, living and deleted tasks, one that was deleted and came back.
+    fn furnished(events_kept: u64) -> Self {
+        let mut yard = Self::new(events_kept);
+        yard.ask(create_board("b1"));
+        for list in ["l1", "l2", "l3"] {
+            yard.ask(create_list(list, "b1"));
+        }
+        for task in ["t1", "t2", "t3", "t4"] {
+            yard.ask(create_task(task, "l1"));
+        }
+        let title = Some(Title::parse("Other").unwrap());
+        let task_id = task("t2");
+        yard.ask(Command::EditTask {
+            task_id,
+            title,
+            description: None,
+        });
+        yard.ask(move_task("t3", "l2"));
+        yard.ask(Command::DeleteTask {
+            task_id: task("t4"),
+        });
+        yard.ask(Command::DeleteList {
+            list_id: list("l3"),
+        });
+        yard.ask(create_board("b2"));
+        yard.ask(create_list("m1", "b2"));
+        let board_id = board("b2");
+        yard.ask(Command::DeleteBoard {
+            board_id: board_id.clone(),
+        });
+        yard.ask(Command::RestoreBoard { board_id });
+        yard
+    }
+}
+
+fn board(id: &str) -> BoardId {
+    BoardId::parse(id).unwrap()
+}
+
+fn list(id: &str) -> ListId {
+    ListId::parse(id).unwrap()
+}
+
+fn task(id: &str) -> TaskId {
+    TaskId::parse(id).unwrap()
+}
+
+fn create_board(id: &str) -> Command {
+    Command::CreateBoard {
+        board_id: board(id),
+        name: Name::parse("Board").unwrap(),
+        key: BoardKey([id.len() as u8; 32]),
+        birth: None,
+    }
+}
+
+fn create_list(id: &str, on: &str) -> Command {
+    Command::CreateList {
+        list_id: list(id),
+        board_id: board(on),
+        name: Name::parse("List").unwrap(),
+        slot: Slot::Bottom,
+        birth: None,
+    }
+}
+
+fn create_task(id: &str, on: &str) -> Command {
+    Command::CreateTask {
+        task_id: task(id),
+        list_id: list(on),
+        title: Title::parse("Task").unwrap(),
+        description: Description::parse("More of it").unwrap(),
+        slot: Slot::Bottom,
+        birth: None,
+    }
+}
+
+fn move_task(id: &str, to: &str) -> Command {
+    Command::MoveTask {
+        task_id: task(id),
+        list_id: Some(list(to)),
+        slot: Slot::Top,
+    }
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+/// Does the damage to a furnished file, and expects the finding among what a check finds.
+#[track_caller]
+fn expect_found(damage: &str, finding: &str) {
+    let mut yard = Yard::furnished(10_000);
+    yard.stop();
+    let connection = Connection::open(yard.data()).unwrap();
+    connection
+        .pragma_update(None, "foreign_keys", false)
+        .unwrap();
+    connection.execute_batch(damage).unwrap();
+    connection.close().unwrap();
+    let found = lines(&yard.check());
+    assert!(
+        found.iter().any(|line| line.contains(finding)),
+        "{damage}\nfinds {found:#?}\ninstead of {finding}"
+    );
+}
+
+#[test]
+fn a_file_that_only_the_program_wrote_is_clean_beside_the_server_and_after_it() {
+    let mut yard = Yard::furnished(10_000);
+    let beside = yard.check();
+    assert_eq!(lines(&beside), [""; 0]);
+    assert_eq!((beside.boards, beside.folded), (2, 2));
+    assert_eq!((beside.lists, beside.tasks, beside.events), (4, 4, 16));
+    yard.stop();
+    let after = yard.check();
+    assert_eq!(lines(&after), [""; 0]);
+    assert_eq!(after.events, beside.events);
+}
+
+#[test]
+fn damage_to_the_log_is_found() {
+    for (damage, finding) in [
+        (
+            "UPDATE event SET mark = x'000000000001' WHERE board_no = 1 AND seq = 3",
+            "board b1: event 3 has a mark that doesn't follow",
+        ),
+        (
+            "UPDATE event SET mark = x'000000000001' WHERE board_no = 1 AND seq = 3",
+            "board b1: event 4 has a mark that doesn't follow",
+        ),
+        (
+            "UPDATE event SET json = replace(json, 'Other', 'other') WHERE board_no = 1",
+            "board b1: event 9 has a mark that doesn't follow",
+        ),
+        (
+            "UPDATE board SET mark_key = zeroblob(32) WHERE no = 1",
+            "board b1: event 1 has a mark that doesn't follow",
+        ),
+        (
+            "DELETE FROM event WHERE board_no = 1 AND seq = 5",
+            "board b1: event 5 is missing from the log",
+        ),
+        (
+            "DELETE FROM event WHERE board_no = 1 AND seq < 3",
+            "board b1: events 1 to 2 are missing from the log",
+        ),
+        (
+            "DELETE FROM event WHERE board_no = 1 AND seq = 12",
+            "board b1: event 12 is missing from the log",
+        ),
+        (
+            "DELETE FROM event WHERE board_no = 1",
+            "board b1: events 1 to 12 are missing from the log",
+        ),
+        (
+            "UPDATE board SET head_mark = x'000000000001' WHERE no = 1",
+            "board b1: log ends at 12-",
+        ),
+        (
+            "UPDATE board SET floor_mark = x'000000000001' WHERE no = 2",
+            "board b2: event 4 is 4-",
+        ),
+        (
+            "UPDATE event SET json = '{}' WHERE board_no = 1 AND seq = 2",
+            "board b1: event 2 can't be read",
+        ),
+        (
+            "UPDATE event SET at = at + 1 WHERE board_no = 1 AND seq = 2",
+            "board b1: event 2 has another time in its row than in its text",
+        ),
+        (
+            "UPDATE event SET ordinal = ordinal + 100 WHERE board_no = 1 AND seq = 2",
+            "board b1: event 3 was committed before the event before it",
+        ),
+        (
+            "UPDATE event SET json = replace(json, '\"version\":2', '\"version\":3') WHERE board_no = 1 AND seq = 9",
+            "board b1: event 9 makes it version 3 after version 1",
+        ),
+    ] {
+        expect_found(damage, finding);
+    }
+}
+
+#[test]
+fn damage_to_rows_is_found() {
+    for (damage, finding) in [
+        (
+            "UPDATE task SET version = 9 WHERE id = 't1'",
+            "board b1: task t1 differs from event 5 in: version",
+        ),
+        (
+            "UPDATE task SET description = '' WHERE id = 't1'",
+            "board b1: task t1 differs from event 5 in: description",
+        ),
+        (
+            "UPDATE list SET name = 'x' WHERE id = 'l3'",
+            "board b1: list l3 differs from event 4 in: name",
+        ),
+        (
+            "UPDATE board SET version = 2 WHERE no = 1",
+            "board b1 differs from event 1 in: version",
+        ),
+        (
+            "UPDATE board SET updated_at = 1 WHERE no = 1",
+            "board b1 has another updatedAt than its last event",
+        ),
+        (
+            "UPDATE board SET deleted_at = 1 WHERE no = 1",
+            "board b1 is deleted, but its log has it alive",
+        ),
+        (
+            "DROP INDEX task_order; UPDATE task SET rank = (SELECT rank FROM task WHERE id = 't2') WHERE id = 't1'",
+            "board b1: task t2 has the rank of task t1",
+        ),
+        (
+            "DROP INDEX task_order",
+            "task_order: is missing from the schema",
+        ),
+        ("CREATE TABLE more (x)", "more: is in the schema, but"),
+        (
+            "UPDATE task SET list_id = 'nowhere' WHERE id = 't1'",
+            "board b1: task t1 stands in list nowhere, which isn't on its board",
+        ),
+        (
+            "UPDATE task SET list_id = 'm1', rank = 'k' WHERE id = 't1'",
+            "board b1: task t1 stands in list m1, which isn't on its board",
+        ),
+        (
+            "DELETE FROM list WHERE id = 'l1'",
+            "board b1: task t1 stands in list l1, which isn't on its board",
+        ),
+        (
+            "DELETE FROM task WHERE id = 't1'",
+            "board b1: task t1 isn't there, but event 5 put it there",
+        ),
+        (
+            "UPDATE task SET board_no = 2, list_id = 'm1' WHERE id = 't1'",
+            "board b2: task t1 is in no event of the log",
+        ),
+        (
+            "UPDATE task SET deleted_at = NULL, deleted_seq = NULL WHERE id = 't4'",
+            "board b1: task t4 is there, but event 11 deleted it",
+        ),
+        (
+            "UPDATE task SET deleted_seq = 3 WHERE id = 't4'",
+            "board b1: task t4 was deleted by event 11",
+        ),
+        (
+            "UPDATE task SET deleted_at = 1, deleted_seq = 99 WHERE id = 't1'",
+            "board b1: task t1 is deleted, but no event says so",
+        ),
+        (
+            "UPDATE task SET deleted_seq = NULL WHERE id = 't4'",
+            "board b1: task t4 can't be read",
+        ),
+        (
+            "UPDATE task SET rank = 'a0' WHERE id = 't1'",
+            "board b1: task t1 can't be read",
+        ),
+        (
+            "UPDATE task SET rank = replace(hex(zeroblob(40)), '0', 'a') WHERE id = 't1'",
+            "board b1: task t1 can't be read",
+        ),
+        (
+            "UPDATE task SET title = ' ' WHERE id = 't1'",
+            "board b1: task t1 can't be read",
+        ),
+        (
+            "UPDATE board SET name = '' WHERE no = 1",
+            "board b1 can't be read",
+        ),
+        (
+            "DELETE FROM board WHERE no = 2",
+            "list: belongs to a board that isn't there",
+        ),
+    ] {
+        expect_found(damage, finding);
+    }
+}
+
+#[test]
+fn a_page_of_other_bytes_is_found() {
+    let mut yard = Yard::furnished(10_000);
+    yard.stop();
+    let mut bytes = std::fs::read(yard.data()).unwrap();
+    let at = bytes
+        .windows(10)
+        .rposition(|it| it == b"More of it")
+        .unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page..page + 200].fill(0x5a);
+    std::fs::write(yard.data(), bytes).unwrap();
+    assert!(!yard.check().is_clean());
+}
+
+#[test]
+fn a_log_that_is_no_longer_whole_is_judged_from_its_floor_on() {
+    let mut yard = Yard::furnished(6);
+    yard.pass(2);
+    while yard.maintain() {}
+    let report = yard.check();
+    assert_eq!(lines(&report), [""; 0]);
+    assert_eq!((report.folded, report.events), (0, 6));
+    yard.stop();
+    let connection = Connection::open(yard.data()).unwrap();
+    let damage = "
+        UPDATE board SET floor_mark = x'000000000001' WHERE no = 1;
+        UPDATE task SET version = 9 WHERE id = 't3'";
+    connection.execute_batch(damage).unwrap();
+    let found = lines(&yard.check());
+    assert!(found[0].contains("event 7 has a mark"), "{found:#?}");
+    assert!(
+        found[1].contains("task t3 differs from event 10 in: version"),
+        "{found:#?}"
+    );
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted() {
+    let mut yard = Yard::new(10_000);
+    yard.ask(create_board("b1"));
+    yard.ask(create_list("l1", "b1"));
+    for n in 0..600 {
+        yard.ask(create_task(&format!("t{n}"), "l1"));
+    }
+    yard.stop();
+    let connection = Connection::open(yard.data()).unwrap();
+    let damage = "UPDATE event SET mark = zeroblob(6); UPDATE task SET version = 9";
+    connection.execute_batch(damage).unwrap();
+    let report = yard.check();
+    assert_eq!(report.findings.len(), 1_000);
+    assert!(report.more > 100, "{}", report.more);
+}

@@ -1,0 +1,253 @@
+//! Streams through nginx and Caddy as Debian packages them, buffering and timeouts at their defaults:
+//! the recipes of `docs/proxies.md`. Contract 3: proxies don't cut an idle line, nothing is buffered.
+
+use crate::app::{PATIENCE, TestApp};
+use boardcast_sim::client::{Client, Request};
+use boardcast_sim::stream::EventStream;
+use boardcast_sim::watcher::Watcher;
+use serde_json::json;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// Longer than the 60 s after which nginx cuts a line on which nothing comes.
+const IDLE: Duration = Duration::from_secs(70);
+
+/// A proxy that runs until it is dropped.
+struct Proxy {
+    _child: Child,
+    _folder: TempDir,
+    address: SocketAddr,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// The recipe as it stands: HTTP/1.0 behind it.
+    Nginx,
+    /// With connections behind it reused.
+    NginxReusing,
+    Caddy,
+}
+
+impl Kind {
+    fn program(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Nginx | Self::NginxReusing => ("nginx", "nginx-light"),
+            Self::Caddy => ("caddy", "caddy"),
+        }
+    }
+
+    fn config(self, listen: SocketAddr, upstream: SocketAddr, folder: &str) -> String {
+        let nginx = |more: &str| {
+            format!(
+                "daemon off; pid {folder}/pid; error_log stderr;
+                 events {{}}
+                 http {{
+                     access_log off;
+                     client_body_temp_path {folder}/body;
+                     proxy_temp_path {folder}/proxy;
+                     fastcgi_temp_path {folder}/fastcgi;
+                     uwsgi_temp_path {folder}/uwsgi;
+                     scgi_temp_path {folder}/scgi;
+                     server {{
+                         listen {listen};
+                         location / {{
+                             proxy_pass http://{upstream};
+                             proxy_set_header Host $host;
+                             {more}
+                         }}
+                     }}
+                 }}"
+            )
+        };
+        match self {
+            Self::Nginx => nginx(""),
+            Self::NginxReusing => {
+                nginx("proxy_http_version 1.1; proxy_set_header Connection \"\";")
+            }
+            Self::Caddy => format!(
+                "{{\n admin off\n auto_https off\n}}\n\
+                 http://:{port} {{\n bind 127.0.0.1\n reverse_proxy {upstream}\n}}\n",
+                port = listen.port()
+            ),
+        }
+    }
+}
+
+impl Proxy {
+    async fn start(kind: Kind, upstream: SocketAddr) -> Self {
+        let (program, package) = kind.program();
+        let program = find(program).unwrap_or_else(|| {
+            panic!(
+                "{program} is not installed: `apt-get install {package}` (cargo xtask test does)"
+            )
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("a plain path");
+        let address = free_address();
+        let config = folder.path().join("config");
+        std::fs::write(&config, kind.config(address, upstream, path)).expect("a config");
+        let mut command = Command::new(program);
+        match kind {
+            Kind::Nginx | Kind::NginxReusing => command.args(["-p", path, "-c"]).arg(&config),
+            Kind::Caddy => command
+                .args(["run", "--adapter", "caddyfile", "--config"])
+                .arg(&config),
+        };
+        command
+            .env("HOME", path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let child = command.spawn().expect("the proxy starts");
+        let proxy = Self {
+            _child: child,
+            _folder: folder,
+            address,
+        };
+        proxy.wait_until_it_answers().await;
+        proxy
+    }
+
+    async fn wait_until_it_answers(&self) {
+        let answers = async {
+            while tokio::net::TcpStream::connect(self.address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, answers)
+            .await
+            .expect("the proxy listens");
+    }
+}
+
+/// The program, also where only the administrator's path has it.
+fn find(program: &str) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    folders
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(program))
+        .find(|path| path.exists())
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+/// A first event comes through at once, an idle line stays, and a change after that still comes.
+async fn check_stream(kind: Kind) {
+    let app = TestApp::start().await;
+    let proxy = Proxy::start(kind, app.address()).await;
+    let path = "/boards/board-1/events";
+    let opened = EventStream::open(proxy.address, path, &[])
+        .await
+        .expect("a stream");
+    assert_eq!(opened.status, 200);
+    let mut stream = opened.stream;
+    let connected = stream
+        .next_within(PATIENCE)
+        .await
+        .expect("connected")
+        .expect("not the end");
+    assert_eq!(connected.json()["type"], "connected");
+    app.add_task("list-todo", "at once").await;
+    let event = stream.next_event_within(PATIENCE).await;
+    assert_eq!(event["task"]["title"], "at once");
+    let mut heartbeats = 0;
+    let idle_until = tokio::time::Instant::now() + IDLE;
+    while tokio::time::Instant::now() < idle_until {
+        let block = stream
+            .next_within(PATIENCE)
+            .await
+            .expect("a heartbeat")
+            .expect("not cut");
+        assert!(block.comment_only);
+        heartbeats += 1;
+    }
+    assert!(heartbeats >= 4, "{heartbeats} heartbeats");
+    app.add_task("list-todo", "after a while").await;
+    assert_eq!(
+        stream.next_event_within(PATIENCE).await["task"]["title"],
+        "after a while"
+    );
+    drop((stream, proxy));
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_passes_a_stream_on_at_once_and_leaves_it_open() {
+    check_stream(Kind::Nginx).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_with_reused_connections_does_too() {
+    check_stream(Kind::NginxReusing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caddy_passes_a_stream_on_at_once_and_leaves_it_open() {
+    check_stream(Kind::Caddy).await;
+}
+
+/// The server restarts twice under a watcher behind nginx, which answers 502 in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_behind_nginx_misses_nothing_when_the_server_restarts() {
+    let mut app = TestApp::start().await;
+    let proxy = Proxy::start(Kind::NginxReusing, app.address()).await;
+    let watcher = Watcher::new(proxy.address, "board-1")
+        .through_proxy()
+        .spawn();
+    watcher
+        .wait_until_connected(PATIENCE)
+        .await
+        .expect("connected");
+    for round in 0..3 {
+        if round > 0 {
+            app.pause().await;
+            app.resume().await;
+        }
+        for n in 0..5 {
+            let task = json!({ "listId": "list-todo", "title": format!("{round}.{n}") });
+            app.post("/tasks", &task).await.expect(201);
+        }
+    }
+    let board = app.board("board-1").await;
+    let cursor = board["cursor"].as_str().expect("a cursor");
+    watcher
+        .wait_for_cursor(cursor, PATIENCE)
+        .await
+        .expect("it catches up");
+    let (report, fold) = watcher.stop().await;
+    assert_eq!(report.violations, Vec::<String>::new());
+    assert_eq!(
+        (report.lost, report.duplicates, report.snapshots),
+        (0, 0, 1)
+    );
+    boardcast_sim::fold::same_board(fold.board().expect("a board"), &board).expect("the same");
+    drop(proxy);
+    app.stop().await;
+}
+
+/// What the proxies' own names are must be said with `--public-url`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_public_name_works_only_when_the_server_was_told() {
+    for (urls, status) in [
+        (vec![], 421),
+        (vec!["https://board.example.org".to_owned()], 200),
+    ] {
+        let app = TestApp::start_with(|args| args.public_urls = urls).await;
+        let proxy = Proxy::start(Kind::Nginx, app.address()).await;
+        let request = Request::new("GET", "/boards/board-1").header("host", "board.example.org");
+        let answer = Client::new(proxy.address)
+            .send(request)
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status, status);
+        drop(proxy);
+        app.stop().await;
+    }
+}
