@@ -86,12 +86,7 @@ pub(super) async fn deleted(
     Ok(answer::ok(&DeletedPage { deleted, next }))
 }
 
-pub(super) async fn create(
-    State(app): State<App>,
-    parameters: Parameters,
-    write: Write,
-) -> Result<Response, Problem> {
-    parameters.finish()?;
+pub(super) async fn create(State(app): State<App>, write: Write) -> Result<Response, Problem> {
     let mut fields = write.fields()?;
     let name = fields.required("name")?;
     let (board_id, birth) = write.chosen_or(fields.optional("id")?, BoardId::generate);
@@ -131,10 +126,8 @@ pub(super) async fn read(
 
 pub(super) async fn edit(
     PathId(board_id): PathId<BoardId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
     let mut fields = write.fields()?;
     let name = fields.patched("name")?;
     fields.finish()?;
@@ -145,23 +138,19 @@ pub(super) async fn edit(
 
 pub(super) async fn delete(
     PathId(board_id): PathId<BoardId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
     Ok(answer::changed(
-        &write.submit(Command::DeleteBoard { board_id }).await?,
+        &write.submit_bare(Command::DeleteBoard { board_id }).await?,
     ))
 }
 
 pub(super) async fn restore(
     PathId(board_id): PathId<BoardId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
-    let restored = write.submit(Command::RestoreBoard { board_id }).await?;
+    let restored = write
+        .submit_bare(Command::RestoreBoard { board_id })
+        .await?;
     Ok(answer::changed(&restored))
 }

@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use boardcast_core::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use boardcast_core::model::Malformed;
 use boardcast_core::protocol::Slot;
+use http::Uri;
 use http::request::Parts;
 use serde_json::{Map, Value};
 use std::str::FromStr;
@@ -36,6 +37,16 @@ where
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    /// Those of an address.
+    pub(super) fn of(uri: &Uri) -> Self {
+        let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self(
+            pairs
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        )
+    }
+
     /// Takes a parameter out, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let Some(at) = self.0.iter().position(|(other, _)| other == name) else {
@@ -92,13 +103,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs = form_urlencoded::parse(query.as_bytes());
-        Ok(Self(
-            pairs
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
-        ))
+        Ok(Self::of(&parts.uri))
     }
 }
 

@@ -1,14 +1,13 @@
 //! `/lists`.
 
 use super::answer::{self, Problem};
-use super::decode::{Parameters, PathId};
+use super::decode::PathId;
 use super::write::Write;
 use axum::response::Response;
 use boardcast_core::model::ListId;
 use boardcast_core::protocol::Command;
 
-pub(super) async fn create(parameters: Parameters, write: Write) -> Result<Response, Problem> {
-    parameters.finish()?;
+pub(super) async fn create(write: Write) -> Result<Response, Problem> {
     let mut fields = write.fields()?;
     let board_id = fields.required("boardId")?;
     let name = fields.required("name")?;
@@ -30,10 +29,8 @@ pub(super) async fn create(parameters: Parameters, write: Write) -> Result<Respo
 
 pub(super) async fn edit(
     PathId(list_id): PathId<ListId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
     let mut fields = write.fields()?;
     let name = fields.patched("name")?;
     fields.finish()?;
@@ -44,10 +41,8 @@ pub(super) async fn edit(
 
 pub(super) async fn move_list(
     PathId(list_id): PathId<ListId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
     let mut fields = write.fields()?;
     let slot = fields.slot()?;
     fields.finish()?;
@@ -58,23 +53,17 @@ pub(super) async fn move_list(
 
 pub(super) async fn delete(
     PathId(list_id): PathId<ListId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
     Ok(answer::changed(
-        &write.submit(Command::DeleteList { list_id }).await?,
+        &write.submit_bare(Command::DeleteList { list_id }).await?,
     ))
 }
 
 pub(super) async fn restore(
     PathId(list_id): PathId<ListId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
-    let restored = write.submit(Command::RestoreList { list_id }).await?;
+    let restored = write.submit_bare(Command::RestoreList { list_id }).await?;
     Ok(answer::changed(&restored))
 }

@@ -10,8 +10,7 @@ use boardcast_core::model::TaskId;
 use boardcast_core::protocol::Command;
 use http::HeaderMap;
 
-pub(super) async fn create(parameters: Parameters, write: Write) -> Result<Response, Problem> {
-    parameters.finish()?;
+pub(super) async fn create(write: Write) -> Result<Response, Problem> {
     let mut fields = write.fields()?;
     let list_id = fields.required("listId")?;
     let title = fields.required("title")?;
@@ -49,10 +48,8 @@ pub(super) async fn read(
 
 pub(super) async fn edit(
     PathId(task_id): PathId<TaskId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
     let mut fields = write.fields()?;
     let title = fields.patched("title")?;
     let description = fields.patched_or_removed("description")?;
@@ -70,10 +67,8 @@ pub(super) async fn edit(
 
 pub(super) async fn move_task(
     PathId(task_id): PathId<TaskId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
     let mut fields = write.fields()?;
     let list_id = fields.optional("listId")?;
     let slot = fields.slot()?;
@@ -91,23 +86,17 @@ pub(super) async fn move_task(
 
 pub(super) async fn delete(
     PathId(task_id): PathId<TaskId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
     Ok(answer::changed(
-        &write.submit(Command::DeleteTask { task_id }).await?,
+        &write.submit_bare(Command::DeleteTask { task_id }).await?,
     ))
 }
 
 pub(super) async fn restore(
     PathId(task_id): PathId<TaskId>,
-    parameters: Parameters,
     write: Write,
 ) -> Result<Response, Problem> {
-    parameters.finish()?;
-    write.no_fields()?;
-    let restored = write.submit(Command::RestoreTask { task_id }).await?;
+    let restored = write.submit_bare(Command::RestoreTask { task_id }).await?;
     Ok(answer::changed(&restored))
 }

@@ -3,7 +3,7 @@
 
 use super::App;
 use super::answer::Problem;
-use super::decode::Fields;
+use super::decode::{Fields, Parameters};
 use crate::outside::random_bytes;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -45,6 +45,8 @@ impl FromRequest<App> for Write {
             .map(read_key)
             .transpose()?;
         let body = read_body(&parts, body).await?;
+        // No changing request has parameters.
+        Parameters::of(&parts.uri).finish()?;
         let (method, path) = (
             parts.method.as_str().as_bytes(),
             parts.uri.path().as_bytes(),
@@ -72,15 +74,6 @@ impl Write {
         Fields::parse(&self.body)
     }
 
-    /// Refuses a body with anything in it: the path says it all.
-    pub(super) fn no_fields(&self) -> Result<(), Problem> {
-        if self.body.is_empty() {
-            Ok(())
-        } else {
-            self.fields()?.finish()
-        }
-    }
-
     /// An id that the client chose, with what it is remembered by; or a new one.
     pub(super) fn chosen_or<Id>(
         &self,
@@ -92,6 +85,14 @@ impl Write {
             Some(id) => (id, Some(self.birth)),
             None => (generate(outside.now(), random_bytes(outside)), None),
         }
+    }
+
+    /// [`Write::submit`] for requests whose path says it all: refuses a body with anything in it.
+    pub(super) async fn submit_bare(self, command: Command) -> Result<Outcome, Problem> {
+        if !self.body.is_empty() {
+            self.fields()?.finish()?;
+        }
+        self.submit(command).await
     }
 
     /// Hands the command to the writer. From here on there is no timeout: only the writer answers.
@@ -169,18 +170,26 @@ fn read_version(tag: &str) -> Result<u64, Problem> {
     ))
 }
 
-/// The whole body, if it is JSON by its own word, small enough, and here in time.
+/// The whole body, if it is JSON by its own word, small enough, and here in time. Nothing, however it
+/// is sent, needs no word.
 async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
+    let declared = check_content_type(parts);
+    let length = body.size_hint().lower();
+    if length > 0 {
+        declared.clone()?;
     }
-    check_content_type(parts)?;
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    if length > BODY_BYTES_MAX as u64 {
         return Err(Problem::TooLarge);
     }
     let collected = Limited::new(body, BODY_BYTES_MAX).collect();
     match timeout(Duration::from_secs(BODY_SECONDS_MAX), collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => {
+            let body = body.to_bytes();
+            if !body.is_empty() {
+                declared?;
+            }
+            Ok(body)
+        }
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
         Ok(Err(_)) => Err(Problem::BrokenBody),
         Err(_) => Err(Problem::TooSlow),

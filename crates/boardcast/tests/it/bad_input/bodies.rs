@@ -334,3 +334,20 @@ async fn a_body_that_breaks_off_did_not_happen() {
     }
     tried.stop().await;
 }
+
+/// Some libraries send nothing in chunks. There is nothing to declare then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_body_needs_no_content_type_however_it_is_sent() {
+    let app = crate::app::TestApp::start().await;
+    for (method, path, status) in [
+        ("DELETE", "/tasks/task-try", 204),
+        ("POST", "/tasks/task-try/restore", 200),
+    ] {
+        let mut socket = RawSocket::open(app.address()).await;
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
+        let request = format!("{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+        socket.write(request.as_bytes()).await.unwrap();
+        socket.answer().await.unwrap().expect(status);
+    }
+    app.stop().await;
+}
