@@ -10,6 +10,8 @@ pub fn start(directives: &str) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that can't be written must not end the process: complaining about it would panic.
+        .log_internal_errors(false)
         // Colours are for a person, not for the file that the log goes to.
         .with_ansi(std::io::stderr().is_terminal())
         .init();

@@ -97,13 +97,23 @@ impl Write {
 
     /// Hands the command to the writer. From here on there is no timeout: only the writer answers.
     pub(super) async fn submit(self, command: Command) -> Result<Outcome, Problem> {
+        let Self {
+            app,
+            access,
+            precondition,
+            idempotency,
+            body,
+            ..
+        } = self;
+        // What waits for the writer is the command alone.
+        drop(body);
         let request = boardcast_core::protocol::Request {
-            access: self.access,
+            access,
             command,
-            precondition: self.precondition,
-            idempotency: self.idempotency,
+            precondition,
+            idempotency,
         };
-        Ok(self.app.engine.submit(request).await?)
+        Ok(app.engine.submit(request).await?)
     }
 }
 

@@ -64,6 +64,15 @@ pub enum OpenError {
         /// Who holds the lock, as far as that is known.
         pid: Option<u32>,
     },
+    /// The file has a second name, and with it room for a second lock and a second write-ahead log.
+    #[error(
+        "{} has another name as well (a hard link). SQLite keeps a write-ahead log beside each name, so two servers could lose each other's writes: make a copy instead of a link.",
+        path.display()
+    )]
+    SecondName {
+        /// The data file.
+        path: PathBuf,
+    },
     /// The path leads nowhere.
     #[error("{} can't be used: {cause}. Its folder must exist and be writable.", path.display())]
     Path {
@@ -173,6 +182,7 @@ pub fn open(
         path: path.into(),
         cause,
     };
+    refuse_second_name(path)?;
     let mut connection = Connection::open(path).map_err(explain)?;
     connection.busy_timeout(BUSY_WAIT_MAX).map_err(explain)?;
     // Before anything is written: another program's file stays as it is.
@@ -193,6 +203,18 @@ fn check_version(number: i32, found: &'static str) -> Result<(), OpenError> {
     } else {
         Ok(())
     }
+}
+
+/// Links that are names of their own can't be followed to one.
+fn refuse_second_name(path: &Path) -> Result<(), OpenError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.nlink() > 1) {
+            return Err(OpenError::SecondName { path: path.into() });
+        }
+    }
+    Ok(())
 }
 
 /// The data file by its own name, whatever links lead there: SQLite keeps the write-ahead log beside

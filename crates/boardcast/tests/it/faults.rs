@@ -13,6 +13,8 @@ use boardcast_sim::watcher::{Watcher, WatcherHandle};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -417,6 +419,26 @@ async fn an_orderly_end_on_a_full_disk_leaves_its_log_to_the_next_start() {
     faulty
         .check_converged(watcher, &accepted, &BTreeSet::new())
         .await;
+}
+
+/// Where the log goes may be as full as the disk with the data, or its reader gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_of_the_program_that_can_not_be_written_ends_nothing() {
+    let (folder, data) = place();
+    let script = folder.path().join("mute.sh");
+    let text = format!("#!/bin/sh\nexec '{BINARY}' --log debug \"$@\" 2>/dev/full\n");
+    fs::write(&script, text).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let started = Program::start(&script, &data, &[], &[]).await;
+    let mut program = started.expect("it starts");
+    let client = Client::new(program.addr());
+    client.get("/boards/board-1").await.unwrap().expect(200);
+    client
+        .post("/tasks", &task("Quietly"))
+        .await
+        .unwrap()
+        .expect(201);
+    assert!(program.terminate().await.expect("it ends").success());
 }
 
 /// Checks that a start ended with one sentence and code 1. `a|b` is either of the two.

@@ -284,3 +284,17 @@ async fn a_log_cut_short_in_mid_batch_loses_only_that_batch() {
         );
     }
 }
+
+/// Beside each name stands a lock and a write-ahead log of its own.
+#[test]
+fn a_file_with_a_second_name_is_refused_under_either() {
+    let (folder, path) = place();
+    close(open_at(&path).unwrap());
+    let other = folder.path().join("other.db");
+    fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        check_refused(name, &["another name", "hard link", "copy"]);
+    }
+    fs::remove_file(&other).unwrap();
+    close(open_at(&path).unwrap());
+}

@@ -400,7 +400,11 @@ pub(super) fn apply(
         | Change::ListUpdated { list }
         | Change::ListMoved { list } => put_list(connection, list, command),
         Change::ListDeleted { list_id } => {
-            let tasks = "UPDATE task SET deleted_at = ?, deleted_seq = ? WHERE list_id = ? AND deleted_at IS NULL";
+            // OR ROLLBACK: a failure ends the batch anyway, and without it SQLite keeps a journal of the
+            // statement, in a temporary file that some machines have no place for.
+            let tasks = "
+                UPDATE OR ROLLBACK task SET deleted_at = ?, deleted_seq = ?
+                WHERE list_id = ? AND deleted_at IS NULL";
             connection
                 .prepare_cached(tasks)?
                 .execute(params![at, seq, list_id.as_str()])?;
