@@ -178,19 +178,14 @@ async fn check_stream(kind: Kind) {
     app.stop().await;
 }
 
+/// All three at once: they mostly wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_passes_a_stream_on_at_once_and_leaves_it_open() {
-    check_stream(Kind::Nginx).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_with_reused_connections_does_too() {
-    check_stream(Kind::NginxReusing).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn caddy_passes_a_stream_on_at_once_and_leaves_it_open() {
-    check_stream(Kind::Caddy).await;
+async fn nginx_and_caddy_pass_a_stream_on_at_once_and_leave_it_open() {
+    tokio::join!(
+        check_stream(Kind::Nginx),
+        check_stream(Kind::NginxReusing),
+        check_stream(Kind::Caddy),
+    );
 }
 
 /// The server restarts twice under a watcher behind nginx, which answers 502 in between.
