@@ -2,16 +2,20 @@
 //! the recipes of `docs/proxies.md`. Contract 3: proxies don't cut an idle line, nothing is buffered.
 
 use crate::app::{PATIENCE, TestApp};
+use crate::cli;
+use crate::stream::START;
 use boardcast_sim::client::{Client, Request};
 use boardcast_sim::stream::EventStream;
 use boardcast_sim::watcher::Watcher;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 /// Longer than the 60 s after which nginx cuts a line on which nothing comes.
 const IDLE: Duration = Duration::from_secs(70);
@@ -225,6 +229,47 @@ async fn a_watcher_behind_nginx_misses_nothing_when_the_server_restarts() {
     boardcast_sim::fold::same_board(fold.board().expect("a board"), &board).expect("the same");
     drop(proxy);
     app.stop().await;
+}
+
+/// The same with `boardcast watch`: what it prints is the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lines_of_a_watch_behind_nginx_are_the_log_though_the_server_restarts_twice() {
+    let mut app = TestApp::start().await;
+    let proxy = Proxy::start(Kind::Nginx, app.address()).await;
+    let server = format!("http://{}", proxy.address);
+    let args = ["watch", "board-1", "--json", "--since", START];
+    let mut watch = cli::program(&server, &args).spawn().expect("it starts");
+    let mut lines = BufReader::new(watch.stdout.take().expect("a pipe")).lines();
+    let mut watched = Vec::new();
+    for round in 0..3 {
+        if round > 0 {
+            app.pause().await;
+            app.resume().await;
+        }
+        for n in 0..5 {
+            app.add_task("list-todo", &format!("{round}.{n}")).await;
+        }
+        let log = log_of(&app).await;
+        while watched.len() < log.len() {
+            let line = timeout(PATIENCE, lines.next_line())
+                .await
+                .expect("a line in time");
+            let line = line.expect("text").expect("not the end");
+            watched.push(serde_json::from_str::<Value>(&line).expect("JSON"));
+        }
+        assert_eq!(watched, log);
+    }
+    watch.kill().await.expect("it runs");
+    drop(proxy);
+    app.stop().await;
+}
+
+/// The log as the server keeps it, from its first event on.
+async fn log_of(app: &TestApp) -> Vec<Value> {
+    let path = format!("/boards/board-1/events?limit=1000&after={START}");
+    let request = Request::new("GET", &path).header("accept", "application/json");
+    let page = app.send(request).await.expect(200).json();
+    page["events"].as_array().expect("events").clone()
 }
 
 /// What the proxies' own names are must be said with `--public-url`.
