@@ -132,7 +132,12 @@ impl<V: View> Decider<'_, V> {
         let found = found.filter(|(board_id, _)| self.request.access.reaches(board_id));
         let (board_id, mut task) = found.ok_or(Refusal::NotFound(Kind::Task))?;
         self.check_precondition(task.version, || Thing::Task(task.clone()))?;
-        self.view.list(&task.list_id)?.ok_or(Refusal::ListGone)?;
+        // The list's id may have become free and have been taken on another board.
+        let list = self
+            .view
+            .list(&task.list_id)?
+            .filter(|list| list.board_id == board_id);
+        list.ok_or(Refusal::ListGone)?;
         self.check_room_for_tasks(&board_id, 1)?;
         let placement = place_again(self.view, Family::Tasks(&task.list_id), &task.rank)?;
         let mut changes = self.respaced_tasks(&placement)?;

@@ -2,6 +2,7 @@
 //! state, comes back whole or not at all, and cursors tell apart what came before it and after it
 //! (Contract 3, cursors).
 
+mod names;
 mod restore;
 
 use crate::app::PATIENCE;

@@ -89,9 +89,14 @@ pub fn back_up(
     tell: Tell<'_>,
 ) -> Result<Made, BackupError> {
     let data = &real_path(data)?;
+    // Absolute, so that SQLite takes no name for a URI.
+    let target = &in_its_folder(target).map_err(|cause| BackupError::Write {
+        path: target.into(),
+        cause,
+    })?;
     refuse_target(data, target, overwrite)?;
     let (source, schema) = open_still(data)?;
-    let mut partial = Partial::create(data, target)?;
+    let mut partial = Partial::create(data, target, overwrite)?;
     let copied = copy(&source, &partial.path, tell);
     let log_bytes = std::fs::metadata(wal_path(data)).map_or(0, |log| log.len());
     // From here on the server's log can shrink again.
@@ -108,8 +113,42 @@ pub fn back_up(
     })
 }
 
+/// A path by its folder's own name.
+pub(super) fn in_its_folder(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(folder_of(path).canonicalize()?.join(name))
+}
+
+/// Whether a file has a name that the server, a restore or SQLite itself takes for the data file's
+/// or for what belongs to it. Both paths are by their folder's own name.
+pub(super) fn belongs_to_data(data: &Path, path: &Path) -> bool {
+    const BEGINNINGS: [&str; 7] = [
+        "-wal",
+        "-shm",
+        "-journal",
+        ".lock",
+        ".restoring",
+        ".restored-",
+        ".before-restore-",
+    ];
+    let in_one_folder = data.parent() == path.parent();
+    let names = data.file_name().zip(path.file_name());
+    let rest = names.and_then(|(data, name)| {
+        name.as_encoded_bytes()
+            .strip_prefix(data.as_encoded_bytes())
+    });
+    let is_its_own = |rest: &[u8]| {
+        let mut beginnings = BEGINNINGS.iter();
+        rest.is_empty() || beginnings.any(|beginning| rest.starts_with(beginning.as_bytes()))
+    };
+    in_one_folder && rest.is_some_and(is_its_own)
+}
+
 fn refuse_target(data: &Path, target: &Path, overwrite: bool) -> Result<(), BackupError> {
     let path = target.into();
+    if belongs_to_data(data, target) || belongs_to_data(data, &with_suffix(target, PARTIAL)) {
+        return Err(BackupError::IsData { path });
+    }
     let Ok(found) = std::fs::metadata(target) else {
         // A link that leads nowhere is a name that is taken, too.
         return match target.symlink_metadata() {
@@ -140,8 +179,11 @@ fn copy(source: &Connection, path: &Path, tell: Tell<'_>) -> rusqlite::Result<()
         match backup.step(BACKUP_PAGES_AT_ONCE.into())? {
             StepResult::Done => break,
             StepResult::More => {}
-            // The source is in a read transaction and the copy is ours alone.
-            _ => unreachable!("nobody else holds a lock that a backup needs"),
+            // The source is in a read transaction and the copy is ours alone: another program has it.
+            _ => {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(rusqlite::Error::SqliteFailure(busy, None));
+            }
         }
         let progress = backup.progress();
         let (all, left) = (progress.pagecount, progress.remaining);
@@ -160,6 +202,19 @@ fn copy(source: &Connection, path: &Path, tell: Tell<'_>) -> rusqlite::Result<()
     copy.close().map_err(|(_, error)| error)
 }
 
+/// Whether a file can be what a killed backup left: nothing yet, pages not written yet, or a copy of
+/// ours that no server has ever had.
+fn is_leftover(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(100).read_to_end(&mut head));
+    let is_unwritten = head.iter().all(|&byte| byte == 0);
+    let is_ours = head.get(68..72) == Some(&migrate::APPLICATION_ID.to_be_bytes()[4..]);
+    read.is_ok() && (is_unwritten || is_ours) && !with_suffix(path, ".lock").exists()
+}
+
+/// What an unfinished backup's name ends with.
+const PARTIAL: &str = ".partial";
+
 /// A backup in the making. Whatever goes wrong, nothing of it stays.
 struct Partial {
     path: PathBuf,
@@ -169,9 +224,13 @@ struct Partial {
 }
 
 impl Partial {
-    /// With the data file's permissions: a backup holds the same secrets.
-    fn create(data: &Path, target: &Path) -> Result<Self, BackupError> {
-        let path = with_suffix(target, ".partial");
+    /// With the data file's permissions: a backup holds the same secrets. What a killed backup left is
+    /// taken over; another file of that name is not.
+    fn create(data: &Path, target: &Path, overwrite: bool) -> Result<Self, BackupError> {
+        let path = with_suffix(target, PARTIAL);
+        if !overwrite && path.exists() && !is_leftover(&path) {
+            return Err(BackupError::Exists { path });
+        }
         let explain = |cause| BackupError::Write {
             path: path.clone(),
             cause,
@@ -229,6 +288,9 @@ impl Partial {
     /// Appends the seal and syncs. Gives the whole size.
     fn seal(&mut self, tell: Tell<'_>) -> io::Result<u64> {
         let bytes = self.file.metadata()?.len();
+        if bytes == 0 {
+            return Err(io::Error::other("the copy is empty"));
+        }
         self.file.rewind()?;
         let hash = hash(&mut self.file, bytes, &mut io::sink(), tell)?;
         self.file.seek(SeekFrom::End(0))?;

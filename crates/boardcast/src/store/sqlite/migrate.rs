@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// "Bdct": tells a Boardcast file from any other SQLite file.
-const APPLICATION_ID: i64 = 0x4264_6374;
+pub(super) const APPLICATION_ID: i64 = 0x4264_6374;
 
 /// What was ever done to the schema, in order. Entries are never changed, only added.
 const MIGRATIONS: &[&str] = &[include_str!("../schema/0001_boards.sql")];

@@ -43,6 +43,12 @@ pub enum RestoreError {
         /// What is wrong with it.
         why: NoBackup,
     },
+    /// A name that a restore itself uses.
+    #[error("{} is the data file itself or belongs to it. Give the backup another name. Nothing was changed.", path.display())]
+    IsData {
+        /// The backup.
+        path: PathBuf,
+    },
     /// The system refused something after the restore was decided.
     #[error("the restore of {} is not finished: {cause}. When that is mended, starting the server finishes it.", path.display())]
     Unfinished {
@@ -64,6 +70,12 @@ pub enum RestoreError {
 /// Puts what a backup holds in the data file's place, and keeps what was there.
 pub fn restore(backup: &Path, data: &Path, tell: Tell<'_>) -> Result<Restored, RestoreError> {
     let data = &real_path(data)?;
+    // Such a name is cleared away, or put in place, before anything is read.
+    if backup::in_its_folder(backup).is_ok_and(|backup| backup::belongs_to_data(data, &backup)) {
+        return Err(RestoreError::IsData {
+            path: backup.into(),
+        });
+    }
     let _lock = DataLock::take(data)?;
     let explain = |cause| RestoreError::Place {
         path: data.into(),

@@ -147,6 +147,10 @@ fn purge_board(connection: &Connection, before: Timestamp) -> rusqlite::Result<b
     let Some(board_no): Option<i64> = found else {
         return Ok(false);
     };
+    // From the first step on it can't come back, wherever the clock goes: half of it would.
+    connection
+        .prepare_cached("UPDATE board SET deleted_at = 0 WHERE no = ?")?
+        .execute([board_no])?;
     let parts = [
         // From the oldest on, so that what is left is a log.
         "DELETE FROM event WHERE ordinal IN (SELECT ordinal FROM event WHERE board_no = ? ORDER BY seq LIMIT ?)",

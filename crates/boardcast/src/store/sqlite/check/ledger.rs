@@ -310,8 +310,12 @@ fn follows<T: Versioned>(
     at: Timestamp,
 ) -> Vec<String> {
     let mut objections = Vec::new();
-    let is_anew = arrival == Arrival::Created && now.version() == 1;
-    if let Some(before) = before.filter(|_| !is_anew) {
+    // A second life may have begun on another board, and have come over later.
+    let is_another_life = |before: &&T| {
+        arrival == Arrival::Created
+            && (now.version() == 1 || now.created_at() != before.created_at())
+    };
+    if let Some(before) = before.filter(|before| !is_another_life(before)) {
         let is_next = match arrival {
             Arrival::Changed => now.version() == before.version() + 1,
             Arrival::Created => now.version() > before.version(),

@@ -5,11 +5,11 @@ mod histories;
 
 use super::{Report, check};
 use crate::outside::Outside;
-use crate::store::Retention;
 use crate::store::sqlite::{Opened, open};
+use crate::store::{Answer, Failure, Retention};
 use boardcast_core::cursor::BoardKey;
 use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Timestamp, Title};
-use boardcast_core::protocol::{Access, Command, Request, Slot};
+use boardcast_core::protocol::{Access, Command, Refusal, Request, Slot};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,14 +61,25 @@ impl Yard {
 
     /// Carried out or refused, as the rules say.
     fn ask(&mut self, command: Command) {
+        let _ = self.answer(command);
+    }
+
+    fn refuse(&mut self, command: Command) -> Refusal {
+        match self.answer(command) {
+            Err(Failure::Refused(refusal)) => refusal,
+            answer => panic!("{answer:?}"),
+        }
+    }
+
+    fn answer(&mut self, command: Command) -> Answer {
         let request = Request {
             access: Access::open(),
             command,
             precondition: None,
             idempotency: None,
         };
-        let opened = self.opened.as_mut().unwrap();
-        opened.writer.commit(&[request]).unwrap();
+        let writer = &mut self.opened.as_mut().unwrap().writer;
+        writer.commit(&[request]).unwrap().answers.remove(0)
     }
 
     fn pass(&mut self, days: i64) {
@@ -422,4 +433,54 @@ fn findings_beyond_the_limit_are_counted() {
     let report = yard.check();
     assert_eq!(report.findings.len(), 1_000);
     assert!(report.more > 100, "{}", report.more);
+}
+
+/// A task whose id was free again, made anew on another board, comes over to where the log still
+/// tells of its first life.
+#[test]
+fn a_second_life_that_began_on_another_board_is_no_damage() {
+    for edits in [0, 5] {
+        let mut yard = Yard::new(10_000);
+        for (board, list) in [("a", "la"), ("b", "lb")] {
+            yard.ask(create_board(board));
+            yard.ask(create_list(list, board));
+        }
+        yard.ask(create_task("t", "la"));
+        for n in 0..edits {
+            yard.ask(Command::EditTask {
+                task_id: task("t"),
+                title: Some(Title::parse(&format!("{n}")).unwrap()),
+                description: None,
+            });
+        }
+        yard.ask(Command::DeleteTask { task_id: task("t") });
+        yard.pass(31);
+        while yard.maintain() {}
+        yard.ask(create_task("t", "lb"));
+        yard.ask(move_task("t", "la"));
+        assert_eq!(lines(&yard.check()), Vec::<String>::new());
+    }
+}
+
+/// The list went first by a clock that was set back, and its id was taken on another board.
+#[test]
+fn a_task_does_not_come_back_to_a_list_of_another_board() {
+    let mut yard = Yard::new(10_000);
+    for board in ["a", "b"] {
+        yard.ask(create_board(board));
+    }
+    yard.ask(create_list("l", "a"));
+    yard.ask(create_task("t", "l"));
+    yard.pass(2);
+    yard.ask(Command::DeleteTask { task_id: task("t") });
+    yard.pass(-1);
+    yard.ask(Command::DeleteList { list_id: list("l") });
+    yard.clock
+        .0
+        .fetch_add(30 * DAY_MS + DAY_MS / 24, Ordering::Relaxed);
+    while yard.maintain() {}
+    yard.ask(create_list("l", "b"));
+    let refused = yard.refuse(Command::RestoreTask { task_id: task("t") });
+    assert_eq!(refused, Refusal::ListGone);
+    assert_eq!(lines(&yard.check()), Vec::<String>::new());
 }
