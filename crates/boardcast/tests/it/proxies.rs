@@ -45,9 +45,10 @@ impl Kind {
     }
 
     fn config(self, listen: SocketAddr, upstream: SocketAddr, folder: &str) -> String {
+        // One process, which is the one that the test ends.
         let nginx = |more: &str| {
             format!(
-                "daemon off; pid {folder}/pid; error_log stderr;
+                "daemon off; master_process off; pid {folder}/pid; error_log stderr;
                  events {{}}
                  http {{
                      access_log off;
