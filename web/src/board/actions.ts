@@ -1,0 +1,396 @@
+// What a person can do to a board: each shows at once, is sent, settles or goes back with a reason, and can
+// be undone. The only place that knows which request a wish becomes.
+
+import { commands, messages, route } from "../app.svelte";
+import type { Command, Outcome } from "../commands";
+import { newId } from "../ids";
+import { reason, t } from "../text";
+import { boardPath } from "../route.svelte";
+import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
+import { conflicts } from "./conflicts.svelte";
+import { save } from "./edit";
+import type { OpenBoard } from "./open.svelte";
+import type { Answer, Change, Pending, Slot } from "./pending";
+
+/** Sends a change that is in view already. */
+async function carryOut(
+  board: OpenBoard,
+  change: Change,
+  command: Command,
+  refused: (why: string) => string,
+): Promise<Outcome> {
+  const pending = board.begin(change);
+  const outcome = await commands.submit(command);
+  settle(board, pending, outcome);
+  if (!outcome.ok) messages.problem(refused(reason(outcome.problem)));
+  return outcome;
+}
+
+function settle(board: OpenBoard, pending: Pending, outcome: Outcome): void {
+  if (outcome.ok) board.answer(pending, answerOf(pending.change, outcome.body));
+  else board.refuse(pending);
+}
+
+function answerOf(change: Change, body: unknown): Answer {
+  if (change.kind === "rename_board") return { board: body as Board };
+  if (change.kind === "delete_list" || change.kind === "delete_task") return "deleted";
+  return change.kind.endsWith("_list") ? { list: body as List } : { task: body as Task };
+}
+
+// Tasks
+
+/** Adds tasks at the end of a list, or at its top, in the order given. */
+export async function addTasks(board: OpenBoard, listId: string, titles: string[]): Promise<void> {
+  const sent = titles.map((title) => {
+    const id = newId("task");
+    return carryOut(
+      board,
+      { kind: "add_task", id, listId, title, slot: {} },
+      { method: "POST", path: "/tasks", body: { id, listId, title } },
+      t.refusal.notAdded,
+    );
+  });
+  const outcomes = await Promise.all(sent);
+  const added = outcomes.filter((outcome) => outcome.ok).length;
+  if (added === 1) messages.announce(t.task.added(titles[0]!));
+  else if (added > 1) messages.announce(t.task.addedMany(added));
+}
+
+/** Where a card stands among its neighbours, so that it can be put back there. */
+interface Place {
+  listId: string;
+  slots: Slot[];
+}
+
+function placeOf(siblings: readonly { id: string }[], id: string, listId: string): Place {
+  const at = siblings.findIndex((other) => other.id === id);
+  return { listId, slots: slotsAt(siblings, at, id) };
+}
+
+/** The ways to name a place, best first: before the next one, after the one before, at an end. */
+export function slotsAt(siblings: readonly { id: string }[], at: number, id: string): Slot[] {
+  const others = siblings.filter((other) => other.id !== id);
+  const [previous, next] = [others[at - 1], others[at]];
+  const slots: Slot[] = [];
+  if (next) slots.push({ before: next.id });
+  if (previous) slots.push({ after: previous.id });
+  slots.push(at <= 0 ? { position: "top" } : {});
+  return slots;
+}
+
+/** Moves a task to the place that `slots` name, best first: if a neighbour has gone, the next one counts. */
+export async function moveTask(
+  board: OpenBoard,
+  id: string,
+  listId: string,
+  slots: Slot[],
+  how: "undoable" | "undo" = "undoable",
+): Promise<void> {
+  const view = board.view;
+  const from = view && listWith(view, id);
+  const task = from?.tasks.find((other) => other.id === id);
+  if (!from || !task) return;
+  const back = placeOf(from.tasks, id, from.id);
+  const [slot = {}, ...others] = slots;
+  const pending = board.begin({ kind: "move_task", id, listId, slot });
+  const undoable =
+    how === "undoable"
+      ? messages.done(whereItIs(board, task), () => void moveTask(board, id, back.listId, back.slots, "undo"))
+      : null;
+  if (how === "undo") messages.announce(whereItIs(board, task));
+  const outcome = await commands.submit({
+    method: "PATCH",
+    path: `/tasks/${id}/move`,
+    body: { listId, ...slot },
+  });
+  settle(board, pending, outcome);
+  if (outcome.ok) return;
+  if (undoable) messages.forget(undoable);
+  if (outcome.problem.code === "neighbour_gone" && others.length > 0)
+    return moveTask(board, id, listId, others, how);
+  messages.problem(t.refusal.notMoved(reason(outcome.problem)));
+}
+
+function whereItIs(board: OpenBoard, task: TaskSummary): string {
+  const list = board.view && listWith(board.view, task.id);
+  if (!list) return task.title;
+  const place = list.tasks.findIndex((other) => other.id === task.id) + 1;
+  return t.task.moved(task.title, list.name, place, list.tasks.length);
+}
+
+/** Moves a task to a list of another board, or back from there. */
+export async function moveTaskToBoard(
+  board: OpenBoard,
+  task: TaskSummary,
+  target: { board: Board; listId: string; slot: Slot },
+): Promise<void> {
+  const view = board.view;
+  const from = view && listWith(view, task.id);
+  if (!from) return;
+  const back = placeOf(from.tasks, task.id, from.id);
+  const path = `/tasks/${task.id}/move`;
+  const undo = async () => {
+    // Its old neighbours may have gone; then its old list's end is near enough.
+    for (const slot of back.slots) {
+      const outcome = await commands.submit({
+        method: "PATCH",
+        path,
+        body: { listId: back.listId, ...slot },
+      });
+      if (outcome.ok || outcome.problem.code !== "neighbour_gone")
+        return tellUndone(outcome, t.task.restored(task.title));
+    }
+  };
+  const undoable = messages.done(t.task.movedToBoard(task.title, target.board.name), () => void undo());
+  const outcome = await carryOut(
+    board,
+    { kind: "delete_task", id: task.id },
+    { method: "PATCH", path, body: { listId: target.listId, ...target.slot } },
+    t.refusal.notMoved,
+  );
+  if (!outcome.ok) messages.forget(undoable);
+}
+
+export async function deleteTask(board: OpenBoard, task: { id: string; title: string }): Promise<void> {
+  const undoable = messages.done(t.task.deleted(task.title), () => void restoreTask(task));
+  const outcome = await carryOut(
+    board,
+    { kind: "delete_task", id: task.id },
+    { method: "DELETE", path: `/tasks/${task.id}` },
+    t.refusal.notDeleted,
+  );
+  if (!outcome.ok) messages.forget(undoable);
+}
+
+export async function restoreTask(task: { id: string; title: string }): Promise<boolean> {
+  const outcome = await commands.submit({ method: "POST", path: `/tasks/${task.id}/restore` });
+  return tellRestored(outcome, t.task.restored(task.title));
+}
+
+/** A field of a task that is edited as a text. */
+export type TaskField = "title" | "description";
+
+/** Saves a text that was typed over `base`. If somebody else changed it meanwhile, the person is asked. */
+export async function editTask(
+  board: OpenBoard,
+  known: TaskSummary | Task,
+  field: TaskField,
+  base: string,
+  mine: string,
+  how: "undoable" | "undo" = "undoable",
+): Promise<void> {
+  if (mine === base) return;
+  const { id } = known;
+  const pending = board.begin({ kind: "edit_task", id, [field]: mine });
+  const read = (task: Task | TaskSummary) => (task as Task)[field] ?? base;
+  const saved = await save<Task | TaskSummary>(known, read, base, mine, (ifMatch) =>
+    commands.submit({ method: "PATCH", path: `/tasks/${id}`, body: { [field]: mine }, ifMatch }),
+  );
+  if (saved.state === "saved") {
+    board.answer(pending, { task: saved.thing as Task });
+    if (how === "undo") return messages.announce(t.task.edited);
+    messages.done(t.task.edited, () => void editTask(board, saved.thing, field, mine, base, "undo"));
+    return;
+  }
+  board.refuse(pending);
+  if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
+  const theirs = read(saved.theirs);
+  const choice = await conflicts.ask({
+    label: t.task[field],
+    yours: mine,
+    theirs,
+    isLong: field === "description",
+  });
+  if (choice !== null) await editTask(board, saved.theirs, field, theirs, choice);
+}
+
+// Lists
+
+export async function addList(board: OpenBoard, name: string): Promise<void> {
+  const id = newId("list");
+  const outcome = await carryOut(
+    board,
+    { kind: "add_list", id, name, slot: {} },
+    { method: "POST", path: "/lists", body: { id, boardId: board.id, name } },
+    t.refusal.notAdded,
+  );
+  if (outcome.ok) messages.announce(t.list.added(name));
+}
+
+export async function renameList(board: OpenBoard, list: List, base: string, name: string): Promise<void> {
+  await rename(
+    board,
+    list,
+    base,
+    name,
+    `/lists/${list.id}`,
+    { kind: "rename_list", id: list.id, name },
+    t.list.renamed,
+  );
+}
+
+export async function moveList(
+  board: OpenBoard,
+  id: string,
+  slots: Slot[],
+  how: "undoable" | "undo" = "undoable",
+): Promise<void> {
+  const lists = board.view?.lists ?? [];
+  const list = lists.find((other) => other.id === id);
+  if (!list) return;
+  const back = placeOf(lists, id, board.id);
+  const [slot = {}, ...others] = slots;
+  const pending = board.begin({ kind: "move_list", id, slot });
+  const place = (board.view?.lists.findIndex((other) => other.id === id) ?? 0) + 1;
+  const said = t.list.moved(list.name, place, lists.length);
+  const undoable =
+    how === "undoable" ? messages.done(said, () => void moveList(board, id, back.slots, "undo")) : null;
+  if (how === "undo") messages.announce(said);
+  const outcome = await commands.submit({ method: "PATCH", path: `/lists/${id}/move`, body: slot });
+  settle(board, pending, outcome);
+  if (outcome.ok) return;
+  if (undoable) messages.forget(undoable);
+  if (outcome.problem.code === "neighbour_gone" && others.length > 0) return moveList(board, id, others, how);
+  messages.problem(t.refusal.notMoved(reason(outcome.problem)));
+}
+
+export async function deleteList(board: OpenBoard, list: ListWithTasks): Promise<void> {
+  const undoable = messages.done(t.list.deleted(list.name, list.tasks.length), () => void restoreList(list));
+  const outcome = await carryOut(
+    board,
+    { kind: "delete_list", id: list.id },
+    { method: "DELETE", path: `/lists/${list.id}` },
+    t.refusal.notDeleted,
+  );
+  if (!outcome.ok) messages.forget(undoable);
+}
+
+export async function restoreList(list: { id: string; name: string }): Promise<boolean> {
+  const outcome = await commands.submit({ method: "POST", path: `/lists/${list.id}/restore` });
+  return tellRestored(outcome, t.list.restored(list.name));
+}
+
+// Boards
+
+/** Makes a board with its first lists, and goes there. */
+export async function addBoard(name: string): Promise<boolean> {
+  const id = newId("board");
+  const lists = t.boards.firstLists.map((list) => ({ id: newId("list"), boardId: id, name: list }));
+  const made = commands.submit({ method: "POST", path: "/boards", body: { id, name } });
+  const filled = lists.map((body) => commands.submit({ method: "POST", path: "/lists", body }));
+  const outcomes = await Promise.all([made, ...filled]);
+  const [board] = outcomes;
+  if (!board!.ok) messages.problem(t.refusal.notAdded(reason(board!.problem)));
+  else route.go(boardPath(id));
+  return board!.ok;
+}
+
+export async function renameBoard(board: OpenBoard, base: string, name: string): Promise<void> {
+  if (!board.confirmed) return;
+  const change: Change = { kind: "rename_board", name };
+  await rename(board, board.confirmed, base, name, `/boards/${board.id}`, change, t.boards.renamed);
+}
+
+/** Renames a board that isn't open. */
+export async function renameClosedBoard(board: Board, name: string): Promise<boolean> {
+  if (name === board.name) return true;
+  const saved = await save<Board>(
+    board,
+    (it) => it.name,
+    board.name,
+    name,
+    (ifMatch) => commands.submit({ method: "PATCH", path: `/boards/${board.id}`, body: { name }, ifMatch }),
+  );
+  if (saved.state === "saved") {
+    messages.announce(t.boards.renamed(name));
+    return true;
+  }
+  if (saved.state === "refused") {
+    tellRefused(saved.outcome, t.refusal.notSaved);
+    return false;
+  }
+  const choice = await conflicts.ask({
+    label: t.board.name,
+    yours: name,
+    theirs: saved.theirs.name,
+    isLong: false,
+  });
+  return choice === null ? true : renameClosedBoard(saved.theirs, choice);
+}
+
+export async function deleteBoard(
+  board: { id: string; name: string },
+  restored: () => void,
+): Promise<boolean> {
+  const undo = async () => {
+    if (await restoreBoard(board)) restored();
+  };
+  const undoable = messages.done(t.boards.deleted(board.name), () => void undo());
+  const outcome = await commands.submit({ method: "DELETE", path: `/boards/${board.id}` });
+  if (outcome.ok) return true;
+  messages.forget(undoable);
+  messages.problem(t.refusal.notDeleted(reason(outcome.problem)));
+  return false;
+}
+
+export async function restoreBoard(board: { id: string; name: string }): Promise<boolean> {
+  const outcome = await commands.submit({ method: "POST", path: `/boards/${board.id}/restore` });
+  return tellRestored(outcome, t.boards.restored(board.name));
+}
+
+// What they share
+
+async function rename(
+  board: OpenBoard,
+  known: Board | List | Snapshot,
+  base: string,
+  name: string,
+  path: string,
+  change: Change,
+  said: (name: string) => string,
+): Promise<void> {
+  if (name === base) return;
+  const pending = board.begin(change);
+  const saved = await save<{ name: string; version: number }>(
+    known,
+    (it) => it.name,
+    base,
+    name,
+    (ifMatch) => commands.submit({ method: "PATCH", path, body: { name }, ifMatch }),
+  );
+  if (saved.state === "saved") {
+    const thing = saved.thing as Board & List;
+    board.answer(pending, answerOf(change, thing));
+    messages.done(
+      said(name),
+      () => void rename(board, thing, name, base, path, { ...change, name: base } as Change, said),
+    );
+    return;
+  }
+  board.refuse(pending);
+  if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
+  const theirs = saved.theirs.name;
+  const choice = await conflicts.ask({ label: t.rename, yours: name, theirs, isLong: false });
+  const again = { ...change, name: choice ?? "" } as Change;
+  if (choice !== null) await rename(board, saved.theirs as Board, theirs, choice, path, again, said);
+}
+
+function tellRefused(outcome: Outcome, say: (why: string) => string): void {
+  if (!outcome.ok) messages.problem(say(reason(outcome.problem)));
+}
+
+function tellUndone(outcome: Outcome, said: string): void {
+  if (outcome.ok) messages.announce(said);
+  else tellRefused(outcome, t.refusal.notUndone);
+}
+
+function tellRestored(outcome: Outcome, said: string): boolean {
+  if (outcome.ok) messages.say(said);
+  else tellRefused(outcome, t.refusal.notRestored);
+  return outcome.ok;
+}
+
+/** The list that a task stands in. */
+export function listWith(board: Snapshot, taskId: string): ListWithTasks | undefined {
+  return board.lists.find((list) => list.tasks.some((task) => task.id === taskId));
+}

@@ -1,0 +1,144 @@
+// Sends commands: one at a time, in the order in which they were given, each under an idempotency key, so
+// that one whose answer was lost is simply sent again. Knows nothing of boards or of what a command means.
+
+import { newKey } from "./ids";
+import type { Problem } from "./wire";
+
+/** A request that changes something. */
+export interface Command {
+  method: "POST" | "PATCH" | "DELETE";
+  path: string;
+  body?: unknown;
+  /** Only if the thing is still at this version. */
+  ifMatch?: number;
+}
+
+/** What came of it. */
+export type Outcome = { ok: true; body: unknown } | { ok: false; problem: Problem };
+
+/** More than this many changes that wait for the network is more than a person can keep in mind. */
+const WAITING_MAX = 500;
+/** An answer that takes longer is taken for lost. */
+const ANSWER_MS_MAX = 20_000;
+const WAIT_MS_MIN = 500;
+const WAIT_MS_MAX = 15_000;
+/** The server keeps answers under a key for a day. */
+const RETRY_MS_MAX = 23 * 3_600_000;
+
+/** The queue of commands. */
+export class Commands {
+  #waiting = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #listeners = new Set<(waiting: number) => void>();
+  #wake = new EventTarget();
+
+  constructor(private readonly send: typeof fetch = (...args) => fetch(...args)) {}
+
+  /** Sends a command after all that were given before. Never rejects. */
+  submit(command: Command): Promise<Outcome> {
+    if (this.#waiting >= WAITING_MAX) return Promise.resolve({ ok: false, problem: TOO_MANY });
+    this.#count(1);
+    const outcome = this.#last.then(() => this.#carryOut(command));
+    this.#last = outcome;
+    return outcome.finally(() => this.#count(-1));
+  }
+
+  /** How many commands have no answer yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Called at once and whenever the number of unanswered commands changes. */
+  onWaiting(listener: (waiting: number) => void): () => void {
+    this.#listeners.add(listener);
+    listener(this.#waiting);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The network is back: don't wait any longer. */
+  retryNow(): void {
+    this.#wake.dispatchEvent(new Event("wake"));
+  }
+
+  #count(by: number): void {
+    this.#waiting += by;
+    for (const listener of this.#listeners) listener(this.#waiting);
+  }
+
+  async #carryOut(command: Command): Promise<Outcome> {
+    const key = newKey();
+    const began = Date.now();
+    for (let tries = 0; ; tries++) {
+      const answer = await this.#attempt(command, key);
+      if (answer !== "again") return answer;
+      if (Date.now() - began > RETRY_MS_MAX) return { ok: false, problem: UNREACHABLE };
+      await this.#pause(Math.min(WAIT_MS_MAX, WAIT_MS_MIN * 2 ** tries) * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async #attempt(command: Command, key: string): Promise<Outcome | "again"> {
+    const headers: Record<string, string> = { "Idempotency-Key": key };
+    if (command.body !== undefined) headers["Content-Type"] = "application/json";
+    if (command.ifMatch !== undefined) headers["If-Match"] = `"${command.ifMatch}"`;
+    try {
+      const response = await this.send(command.path, {
+        method: command.method,
+        headers,
+        ...(command.body !== undefined && { body: JSON.stringify(command.body) }),
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+      if (response.ok) return { ok: true, body: response.status === 204 ? null : await response.json() };
+      return isPassing(response.status) ? "again" : { ok: false, problem: await readProblem(response) };
+    } catch {
+      // No answer: it may or may not have happened, and under the same key it happens once.
+      return "again";
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wake.removeEventListener("wake", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wake.addEventListener("wake", done);
+    });
+  }
+}
+
+/** Reads something that is only looked at. */
+export async function read<T>(
+  path: string,
+): Promise<{ ok: true; body: T } | { ok: false; problem: Problem }> {
+  try {
+    const response = await fetch(path, {
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    });
+    if (response.ok) return { ok: true, body: (await response.json()) as T };
+    return { ok: false, problem: await readProblem(response) };
+  } catch {
+    return { ok: false, problem: UNREACHABLE };
+  }
+}
+
+/** Answers of a server that is busy or restarting, or of a proxy before it. */
+function isPassing(status: number): boolean {
+  return [408, 429, 502, 503, 504].includes(status);
+}
+
+async function readProblem(response: Response): Promise<Problem> {
+  const problem = (await response.json().catch(() => null)) as Partial<Problem> | null;
+  return {
+    title: response.statusText,
+    code: "unknown",
+    detail: "",
+    ...problem,
+    status: response.status,
+  };
+}
+
+const UNREACHABLE: Problem = { title: "", status: 0, code: "unreachable", detail: "" };
+const TOO_MANY: Problem = { title: "", status: 0, code: "too_many_waiting", detail: "" };

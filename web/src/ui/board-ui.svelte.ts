@@ -1,0 +1,81 @@
+// What a person is doing with the board that is open: which card has the keys, what is being typed, which
+// menu or question is open. Lives beside the board's state, so that changes by others touch none of it.
+
+import { getContext, setContext } from "svelte";
+import type { OpenBoard } from "../board/open.svelte";
+import type { ListWithTasks, TaskSummary } from "../wire";
+import { focusTask, type Drag } from "./drag.svelte";
+import type { Item } from "./Menu.svelte";
+
+/** A text of a task that is being typed, over the one that stood there. */
+export interface TextDraft {
+  taskId: string;
+  base: string;
+  text: string;
+}
+
+export interface OpenMenu {
+  label: string;
+  items: Item[];
+  anchor: HTMLElement;
+}
+
+export class BoardUi {
+  /** The card that arrow keys start from. */
+  currentId = $state<string | null>(null);
+  draft = $state<TextDraft | null>(null);
+  /** A description that is being typed; it outlives its panel. */
+  description = $state<TextDraft | null>(null);
+  /** The list whose box for new tasks is open, and what is typed there. */
+  composer = $state<{ listId: string; text: string } | null>(null);
+  menu = $state.raw<OpenMenu | null>(null);
+  /** The task that "Move to…" asks about. */
+  moving = $state.raw<TaskSummary | null>(null);
+  isHelpOpen = $state(false);
+  filter = $state("");
+  drag = $state.raw<Drag | null>(null);
+  /** The list that a card is to be shown in, wherever it is scrolled to. */
+  revealed = $state.raw<{ id: string } | null>(null);
+
+  /** The lists as they are shown: cards that don't fit the filter are left out. */
+  readonly lists: ListWithTasks[] = $derived.by(() => {
+    const lists = this.board.view?.lists ?? [];
+    const words = this.filter.toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length === 0) return lists;
+    return lists.map((list) => ({ ...list, tasks: list.tasks.filter((task) => fits(task, words)) }));
+  });
+
+  /** The one card that Tab stops at. */
+  readonly stopId = $derived.by(() => {
+    const shown = this.lists.flatMap((list) => list.tasks);
+    return shown.some((task) => task.id === this.currentId) ? this.currentId : (shown[0]?.id ?? null);
+  });
+
+  constructor(readonly board: OpenBoard) {}
+
+  /** Gives a card the keys, scrolling it into view. */
+  async focus(id: string): Promise<void> {
+    this.currentId = id;
+    this.revealed = { id };
+    await focusTask(id);
+  }
+
+  edit(task: TaskSummary): void {
+    this.draft = { taskId: task.id, base: task.title, text: task.title };
+  }
+}
+
+function fits(task: TaskSummary, words: string[]): boolean {
+  const title = task.title.toLowerCase();
+  return words.every((word) => title.includes(word));
+}
+
+const KEY = Symbol("board");
+
+export function provideBoardUi(ui: () => BoardUi): void {
+  setContext(KEY, ui);
+}
+
+export function useBoardUi(): BoardUi {
+  return getContext<() => BoardUi>(KEY)();
+}
