@@ -2,9 +2,10 @@
 // server's content security policy needs no exception.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { compress } from "./compress.ts";
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), compress()],
   build: {
     target: "es2022",
     // A file of its own for everything: data: URLs would need an exception in the policy.
