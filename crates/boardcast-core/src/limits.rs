@@ -114,6 +114,8 @@ pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 pub const UNACKNOWLEDGED_MS_MAX: u32 = 30_000;
 /// Descriptors kept back for the data file, logs and short requests when streams take the rest.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// Bytes of a file that `--web-dir` serves, which is read whole: many times what a page is made of.
+pub const WEB_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Seconds in which a drain must be over; then the process ends regardless.
 pub const DRAIN_SECONDS_MAX: u64 = 10;
 

@@ -123,6 +123,12 @@ pub struct ServeArgs {
     #[arg(long, env = "BOARDCAST_KEEP_EVENTS", value_name = "COUNT", default_value_t = EVENTS_KEPT_COUNT)]
     pub keep_events: u64,
 
+    /// Serve the board in the browser from this folder instead of the one built in, for working on
+    /// it: `npm run build -- --watch` in web/ keeps web/dist fresh. Links out of the folder lead
+    /// nowhere.
+    #[arg(long, env = "BOARDCAST_WEB_DIR", value_name = "DIR")]
+    pub web_dir: Option<PathBuf>,
+
     /// What to log to standard error: error, warn, info, debug (every request) or trace; or
     /// directives of the form target=level.
     #[arg(
@@ -186,6 +192,7 @@ impl Default for ServeArgs {
             insecure_open: false,
             keep_days: EVENTS_KEPT_DAYS,
             keep_events: EVENTS_KEPT_COUNT,
+            web_dir: None,
             log: "info".into(),
         }
     }

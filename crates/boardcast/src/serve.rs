@@ -6,7 +6,7 @@ mod demo;
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Connections, Guard, router};
+use crate::http::{App, Assets, Connections, Guard, router};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
@@ -55,6 +55,10 @@ impl Server {
     pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
         refuse_strangers(args)?;
         let guard = read_guard(args)?;
+        let assets = match &args.web_dir {
+            Some(folder) => Assets::in_folder(folder)?,
+            None => Assets::embedded(),
+        };
         let listener = listen(args.listen)?;
         let address = listener.local_addr()?;
         let retention = Retention {
@@ -72,6 +76,7 @@ impl Server {
             engine: Arc::clone(&engine),
             auth: Auth::Open,
             guard: Arc::new(guard),
+            assets: Arc::new(assets),
         };
         let (drain_tx, drain_rx) = watch::channel(false);
         let connections = Connections::new(

@@ -173,10 +173,12 @@ fn is_same_site(origin: &PublicUrl, headers: &HeaderMap) -> bool {
     host.is_some_and(|host| host.without_default_port(origin.scheme) == origin.site)
 }
 
-/// Whether a request changes something or holds a stream open.
+/// Whether a request changes something or holds a stream open. Below `/b` there is only the page, which
+/// a link may lead to from anywhere.
 fn needs_own_origin(method: &Method, uri: &Uri) -> bool {
     let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    !is_read || uri.path().ends_with("/events")
+    let is_page = uri.path().starts_with("/b/");
+    !is_read || uri.path().ends_with("/events") && !is_page
 }
 
 /// The middleware. `/healthz` is for machines that may know the server by any name.
@@ -306,6 +308,13 @@ mod tests {
         let passes = |site| guard().is_origin_ours(&headers(&[("sec-fetch-site", site)]));
         assert!(passes("same-origin") && passes("none"));
         assert!(!passes("cross-site") && !passes("same-site") && !passes("anything"));
+    }
+
+    #[test]
+    fn a_link_may_lead_to_the_page_of_a_board_that_is_called_events() {
+        let needs = |path| needs_own_origin(&Method::GET, &Uri::from_static(path));
+        assert!(!needs("/b/events") && !needs("/b/x/events"));
+        assert!(needs("/events") && needs("/boards/b/events"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `/healthz` for machines, and `/` for a person who wonders what answers here.
+//! `/healthz`, for machines that look whether this one still works.
 
 use super::App;
 use super::answer::{self, Problem};
@@ -12,11 +12,4 @@ pub(super) async fn healthz(State(app): State<App>) -> Result<Response, Problem>
     } else {
         Err(Failure::Unavailable.into())
     }
-}
-
-pub(super) async fn welcome() -> Response {
-    answer::text(format!(
-        "Boardcast {} is running. GET /boards lists the boards.\n",
-        env!("CARGO_PKG_VERSION")
-    ))
 }

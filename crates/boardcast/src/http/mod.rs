@@ -2,6 +2,7 @@
 //! who asks; rules live in core, status codes in [`answer`].
 
 mod answer;
+mod assets;
 mod boards;
 mod connection;
 mod decode;
@@ -14,6 +15,7 @@ mod tasks;
 mod unread;
 mod write;
 
+pub use assets::{Asset, Assets, embedded_names};
 pub use connection::Connections;
 pub use guard::{Guard, PublicUrl};
 
@@ -21,7 +23,7 @@ use crate::auth::Auth;
 use crate::engine::Engine;
 use answer::Problem;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{get, patch, post};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,12 +37,19 @@ pub struct App {
     pub auth: Auth,
     /// Which hosts and origins are ours.
     pub guard: Arc<Guard>,
+    /// The board in the browser.
+    pub assets: Arc<Assets>,
 }
 
 /// All routes and all middleware.
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(health::welcome))
+        .route("/", get(assets::page))
+        // Which board, and what of it, is for the page to read.
+        .route("/b", get(assets::page))
+        .route("/b/", get(assets::page))
+        .route("/b/{*rest}", get(assets::page))
+        .route("/assets/{*name}", get(assets::asset))
         .route("/healthz", get(health::healthz))
         .route("/boards", get(boards::page).post(boards::create))
         .route(
@@ -62,7 +71,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/tasks/{id}/move", patch(tasks::move_task))
         .route("/tasks/{id}/restore", post(tasks::restore))
-        .fallback(|| async { Problem::NoSuchRoute })
+        .fallback(assets::beside_page)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.
         // Another site's page gets no further than this.
@@ -71,6 +80,8 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(answer::panicked))
         // A refusal that leaves the body unread says that the connection ends.
         .layer(from_fn(unread::say_if_unread))
+        // Whatever is answered, a browser takes it for what it says it is.
+        .layer(map_response(answer::never_guess))
         // Every request has an id and a line in the log, the refused and the failed ones too.
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)

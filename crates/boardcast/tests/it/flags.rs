@@ -58,6 +58,7 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "insecure-open",
             "keep-days",
             "keep-events",
+            "web-dir",
             "log",
         ];
         assert_eq!(flags, all, "of boardcast {args:?}");
