@@ -10,5 +10,6 @@ mod ranks;
 mod refused;
 mod restored;
 mod slots;
+mod vectors;
 mod wire;
 mod withheld;
