@@ -24,11 +24,24 @@ use tokio::time::{Instant, sleep_until};
 pub struct Engine {
     submissions: Submissions,
     readers: Arc<Readers>,
+    log: Arc<dyn Log>,
     hub: Arc<Hub>,
     pins: Arc<Pins>,
     outside: Arc<dyn Outside>,
     drain_tx: watch::Sender<bool>,
     stream_permits: Arc<Semaphore>,
+}
+
+/// What an engine is built of.
+pub struct Parts {
+    /// The way to the writer.
+    pub submissions: Submissions,
+    /// For everyone who reads single things and pages.
+    pub readers: Arc<Readers>,
+    /// For whoever follows a log: the same readers, or somebody in front of them.
+    pub log: Arc<dyn Log>,
+    /// Where the writer publishes.
+    pub hub: Arc<Hub>,
 }
 
 /// Where a caller wants its stream to begin.
@@ -83,13 +96,31 @@ impl Engine {
         outside: Arc<dyn Outside>,
         streams_max: usize,
     ) -> Arc<Self> {
+        let Opened { writer, readers } = opened;
         let hub = Arc::new(Hub::new(last_ordinal));
         let publish_to = Arc::clone(&hub);
+        let submissions = Submissions::start(writer, move |segments| publish_to.publish(segments));
+        let parts = Parts {
+            submissions,
+            log: Arc::clone(&readers) as Arc<dyn Log>,
+            readers,
+            hub,
+        };
+        Self::around(parts, outside, streams_max)
+    }
+
+    /// Of parts that somebody else moves: who takes the writer's turns publishes too.
+    pub fn around(parts: Parts, outside: Arc<dyn Outside>, streams_max: usize) -> Arc<Self> {
+        let Parts {
+            submissions,
+            readers,
+            log,
+            hub,
+        } = parts;
         Arc::new(Self {
-            submissions: Submissions::start(opened.writer, move |segments| {
-                publish_to.publish(segments);
-            }),
-            readers: opened.readers,
+            submissions,
+            readers,
+            log,
             hub,
             pins: Arc::default(),
             outside,
@@ -135,13 +166,13 @@ impl Engine {
         if !access.reaches(id) {
             return Ok(None);
         }
-        let Some(location) = self.readers.locate(id, None).await? else {
+        let Some(location) = self.log.locate(id, None).await? else {
             return Ok(None);
         };
         if known(location.head) {
             return Ok(Some(BoardRead::Unchanged(location.head)));
         }
-        let snapshot = self.readers.snapshot(id).await?;
+        let snapshot = self.log.snapshot(id).await?;
         Ok(snapshot.map(|snapshot| self.hold(&snapshot, hangup)))
     }
 
@@ -287,7 +318,7 @@ impl Engine {
             return Err(self.come_back());
         }
         Ok(Line {
-            log: Arc::clone(&self.readers) as Arc<dyn Log>,
+            log: Arc::clone(&self.log),
             pins: Arc::clone(&self.pins),
             hangup,
             drain_rx: self.drain_tx.subscribe(),
@@ -329,7 +360,7 @@ impl Engine {
             From::Cursor(cursor) => Some(cursor),
             From::Head | From::Snapshot | From::Unreadable => None,
         };
-        let located = self.readers.locate(board_id, cursor).await;
+        let located = self.log.locate(board_id, cursor).await;
         located
             .map_err(|ReadError| self.come_back())?
             .ok_or(NoStream::NoBoard)

@@ -1,6 +1,7 @@
-//! The bounded queue to the writer, and the thread that drains it: take all that waits, commit it as
+//! The bounded queue to the writer, and the turns that empty it: take all that waits, commit it as
 //! one transaction, publish, then answer. No linger: alone, a command is its own transaction; under
-//! load batches form by themselves while the previous one syncs.
+//! load batches form by themselves while the previous one syncs. A thread is the loop around the
+//! turns; a simulated world takes them itself.
 
 use super::sqlite::Writer;
 use super::{Answer, Committed, Failure, Fatal};
@@ -31,12 +32,26 @@ impl Submissions {
     /// Starts the writer's thread around a writer. `publish` gets each commit's segments before any
     /// of its requests is answered.
     pub fn start(writer: Writer, publish: impl Fn(Vec<Segment>) + Send + 'static) -> Self {
+        let (mut submissions, turns) = Self::by_hand(writer);
+        let thread = spine::spawn("writer", move || turns.run(publish));
+        submissions.thread = Mutex::new(Some(thread));
+        submissions
+    }
+
+    /// The way to a writer that has no thread: nothing happens but in the turns that somebody takes.
+    #[must_use]
+    pub fn by_hand(writer: Writer) -> (Self, Turns) {
         let (submission_tx, submission_rx) = mpsc::sync_channel(SUBMISSIONS_WAITING_MAX);
-        let thread = spine::spawn("writer", move || run(writer, &submission_rx, publish));
-        Self {
+        let submissions = Self {
             submission_tx: Mutex::new(Some(submission_tx)),
-            thread: Mutex::new(Some(thread)),
-        }
+            thread: Mutex::new(None),
+        };
+        let turns = Turns {
+            writer,
+            submission_rx,
+            batch: Vec::with_capacity(BATCH_COMMANDS_MAX),
+        };
+        (submissions, turns)
     }
 
     /// Hands a request over and waits for its answer. Refused at once if the queue is full; once it
@@ -88,50 +103,65 @@ impl Submissions {
     }
 }
 
-fn run(mut writer: Writer, submission_rx: &Receiver<Submission>, publish: impl Fn(Vec<Segment>)) {
-    let mut batch = Vec::with_capacity(BATCH_COMMANDS_MAX);
-    let mut idle_wait = Duration::from_secs(PRUNE_SECONDS);
-    loop {
-        match submission_rx.recv_timeout(idle_wait) {
-            Ok(first) => {
-                batch.push(first);
-                batch.extend(submission_rx.try_iter().take(BATCH_COMMANDS_MAX - 1));
-                carry_out(&mut writer, &mut batch, &publish)
-                    .unwrap_or_else(|fatal| spine::stop(&fatal));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let has_more = writer
-            .maintain()
-            .unwrap_or_else(|fatal| spine::stop(&fatal));
-        idle_wait = if has_more {
-            Duration::ZERO
-        } else {
-            Duration::from_secs(PRUNE_SECONDS)
-        };
-    }
+/// The writer's end of the queue.
+pub struct Turns {
+    writer: Writer,
+    submission_rx: Receiver<Submission>,
+    /// Taken, and not carried out yet.
+    batch: Vec<Submission>,
 }
 
-fn carry_out(
-    writer: &mut Writer,
-    batch: &mut Vec<Submission>,
-    publish: &impl Fn(Vec<Segment>),
-) -> Result<(), Fatal> {
-    let (requests, answer_txs): (Vec<_>, Vec<_>) = batch
-        .drain(..)
-        .map(|submission| (submission.request, submission.answer_tx))
-        .unzip();
-    let Committed { segments, answers } = writer.commit(&requests)?;
-    assert_eq!(
-        answers.len(),
-        answer_txs.len(),
-        "every request in a batch gets one answer"
-    );
-    publish(segments);
-    for (answer_tx, answer) in answer_txs.into_iter().zip(answers) {
-        // A caller that has gone away no longer wants to know.
-        let _ = answer_tx.send(answer);
+impl Turns {
+    fn run(mut self, publish: impl Fn(Vec<Segment>)) {
+        let mut idle_wait = Duration::from_secs(PRUNE_SECONDS);
+        loop {
+            match self.submission_rx.recv_timeout(idle_wait) {
+                Ok(first) => {
+                    self.batch.push(first);
+                    self.carry_out(&publish)
+                        .unwrap_or_else(|fatal| spine::stop(&fatal));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let has_more = self.maintain().unwrap_or_else(|fatal| spine::stop(&fatal));
+            idle_wait = if has_more {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(PRUNE_SECONDS)
+            };
+        }
     }
-    Ok(())
+
+    /// One turn: all that waits, as far as it fits into one transaction, is committed, published,
+    /// and answered, in this order. True if there was anything.
+    pub fn carry_out(&mut self, publish: impl FnOnce(Vec<Segment>)) -> Result<bool, Fatal> {
+        let room = BATCH_COMMANDS_MAX - self.batch.len();
+        self.batch.extend(self.submission_rx.try_iter().take(room));
+        if self.batch.is_empty() {
+            return Ok(false);
+        }
+        let (requests, answer_txs): (Vec<_>, Vec<_>) = self
+            .batch
+            .drain(..)
+            .map(|submission| (submission.request, submission.answer_tx))
+            .unzip();
+        let Committed { segments, answers } = self.writer.commit(&requests)?;
+        assert_eq!(
+            answers.len(),
+            answer_txs.len(),
+            "every request in a batch gets one answer"
+        );
+        publish(segments);
+        for (answer_tx, answer) in answer_txs.into_iter().zip(answers) {
+            // A caller that has gone away no longer wants to know.
+            let _ = answer_tx.send(answer);
+        }
+        Ok(true)
+    }
+
+    /// What nobody waits for, a small step of it. True if there is more to do.
+    pub fn maintain(&mut self) -> Result<bool, Fatal> {
+        self.writer.maintain()
+    }
 }

@@ -191,7 +191,7 @@ pub fn open(
     configure(&connection).map_err(explain)?;
     migrate::run(&mut connection, path, outside.now())?;
     checkpoint_fully(&connection, path)?;
-    let readers = Arc::new(Readers::open(path).map_err(explain)?);
+    let readers = Arc::new(Readers::open(path, outside.has_threads()).map_err(explain)?);
     let writer =
         Writer::new(connection, lock, readers.gate(), retention, outside).map_err(explain)?;
     Ok(Opened { writer, readers })

@@ -1,5 +1,5 @@
 //! Reading connections: the log after a place, snapshots, single things. Every read is bounded, on a
-//! blocking thread, in a read transaction that no await outlives, so none keeps the write-ahead log
+//! blocking thread if there are any, in a read transaction that no await outlives, so none keeps the write-ahead log
 //! from shrinking.
 
 #[cfg(test)]
@@ -27,6 +27,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 pub struct Readers {
     pool: Arc<Pool>,
     permits: Arc<Semaphore>,
+    has_threads: bool,
     snapshot_permits: Arc<Semaphore>,
     /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
     /// takes it over if the board still stands there.
@@ -54,7 +55,7 @@ struct Pool {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+    pub(super) fn open(path: &Path, has_threads: bool) -> rusqlite::Result<Self> {
         let idle = (0..READERS_MAX)
             .map(|_| open_reader(path))
             .collect::<Result<_, _>>()?;
@@ -64,6 +65,7 @@ impl Readers {
                 gate: Arc::default(),
             }),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
+            has_threads,
             snapshot_permits: Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE_MAX)),
             snapshots: Mutex::default(),
         })
@@ -150,12 +152,18 @@ impl Readers {
         // Closed means that the program is going down.
         let permit = permit.map_err(|_| ReadError)?;
         let pool = Arc::clone(&self.pool);
-        let reading = tokio::task::spawn_blocking(move || {
+        let read = move || {
             let result = pool.with_connection(read);
             drop(permit);
             result
-        });
-        let result = reading.await.map_err(|_| ReadError)?.ok_or(ReadError)?;
+        };
+        let result = if self.has_threads {
+            let reading = tokio::task::spawn_blocking(read);
+            reading.await.map_err(|_| ReadError)?
+        } else {
+            read()
+        };
+        let result = result.ok_or(ReadError)?;
         result.map_err(|error| {
             tracing::error!(%error, "a read failed");
             ReadError
