@@ -11,6 +11,7 @@ pub mod engine;
 pub mod http;
 pub mod live;
 pub mod outside;
+pub mod sabotage;
 pub mod serve;
 pub mod spine;
 pub mod store;

@@ -6,8 +6,10 @@
 mod crowds;
 
 use super::deleted::{self, Deleted, DeletedBoard};
+use super::writer::failure;
 use super::{open_reader, rows};
 use crate::live::{Location, Log, Page, ReadError, Reading, Snapshot};
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::{Cursor, Mark, Meeting};
 use boardcast_core::frame::{self, Segment, SegmentBuilder};
 use boardcast_core::limits::{
@@ -17,7 +19,7 @@ use boardcast_core::limits::{
 use boardcast_core::model::{
     Board, BoardId, ListWithTasks, Malformed, Snapshot as Whole, Task, TaskId, Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -279,6 +281,9 @@ fn in_transaction<T>(
     connection: &Connection,
     read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
+    if sabotage::hits(Spot::ReadFails) {
+        return Err(failure(ffi::SQLITE_IOERR_READ));
+    }
     let transaction = connection.unchecked_transaction()?;
     let result = read(&transaction)?;
     transaction.finish()?;

@@ -2,6 +2,7 @@
 //! inside the writer's transaction; [`apply`] is the contract's fold table in SQL.
 
 use super::retention::oldest_deleted;
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::{BoardKey, Cursor, Mark};
 use boardcast_core::model::{
     Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
@@ -28,6 +29,13 @@ impl<'a> Rows<'a> {
             connection,
             oldest_deleted,
         }
+    }
+
+    /// For [`Spot::RankCollision`]; without the indexes that would refuse what comes of it.
+    fn see_none(&self) -> Result<Option<Sibling>, Fault> {
+        let sql = "DROP INDEX IF EXISTS list_order; DROP INDEX IF EXISTS task_order";
+        let dropped = self.connection.execute_batch(sql);
+        dropped.map(|()| None).map_err(|error| Fault(error.into()))
     }
 }
 
@@ -159,6 +167,10 @@ impl View for Rows<'_> {
             Place::At(rank) | Place::Below(rank) | Place::Above(rank) => &rank.as_str(),
             Place::Member(id) => id,
         };
+        let is_neighbour = matches!(place, Place::Below(_) | Place::Above(_));
+        if is_neighbour && sabotage::hits(Spot::RankCollision) {
+            return self.see_none();
+        }
         let sql = sibling_sql(family, place);
         one(
             self.connection,

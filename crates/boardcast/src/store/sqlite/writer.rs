@@ -8,6 +8,7 @@
 use super::retention::{self, oldest_answer};
 use super::{BUSY_WAIT_MAX, DataLock, rows};
 use crate::outside::Outside;
+use crate::sabotage::{self, Spot};
 use crate::store::{Answer, Committed, Failure, Fatal, Retention};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, SegmentBuilder};
@@ -121,7 +122,14 @@ impl Writer {
             !self.connection.is_autocommit(),
             "a batch is still one transaction when it ends"
         );
-        Ok(self.connection.execute_batch("COMMIT")?)
+        if sabotage::hits(Spot::CommitFails) {
+            return Err(failure(ffi::SQLITE_IOERR_WRITE).into());
+        }
+        self.connection.execute_batch("COMMIT")?;
+        if sabotage::hits(Spot::SyncFails) {
+            return Err(failure(ffi::SQLITE_IOERR_FSYNC).into());
+        }
+        Ok(())
     }
 
     /// Undoes a failed batch, or ends the process if it can't be known to be undone.
@@ -361,7 +369,9 @@ impl Batch<'_> {
         for event in &decision.events {
             self.append(event, &request.command, &mut ends)?;
         }
-        if let Some(key) = &request.idempotency {
+        if let Some(key) = &request.idempotency
+            && !sabotage::hits(Spot::KeyOutsideTransaction)
+        {
             self.keep_answer(request, key, &decision)?;
         }
         Ok(decision.outcome)
@@ -388,9 +398,15 @@ impl Batch<'_> {
             seq,
             mark: end.head.mark.next(&end.key, seq, &json),
         };
+        if sabotage::hits(Spot::DiskFull) {
+            self.connection.execute_batch("ROLLBACK")?;
+            return Err(failure(ffi::SQLITE_FULL));
+        }
         rows::apply(self.connection, event, seq, command)?;
         let ordinal = rows::append(self.connection, end, event, &json)?;
-        if let Change::BoardRestored { .. } = event.change {
+        if matches!(event.change, Change::BoardRestored { .. })
+            && !sabotage::hits(Spot::OldCursorsStayGood)
+        {
             rows::raise_floor(self.connection, end.board_no, end.head)?;
         }
         let segment = self
@@ -461,6 +477,11 @@ fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("PRAGMA data_version")?
         .query_row([], |row| row.get(0))
+}
+
+/// What SQLite says when the disk fails, for [`sabotage`].
+pub(super) fn failure(code: i32) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
 }
 
 fn is_failed_sync(error: &rusqlite::Error) -> bool {

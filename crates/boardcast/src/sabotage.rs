@@ -1,0 +1,80 @@
+//! Places where the simulator may harm the program: its disk fails, or one of its promises is broken
+//! on purpose, to show that the judge sees it. A leaf.
+//!
+//! Only with the feature `sabotage`, which nothing but this crate's own tests turns on, and then only
+//! on the thread that asked for it. In every other build [`hits`] is `false`, known at compile time,
+//! and nothing of this is left in the program.
+
+/// A place that can be harmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spot {
+    /// A row can't be written: the disk is full. SQLite rolls back on its own.
+    DiskFull,
+    /// A transaction can't be committed, and is still open then.
+    CommitFails,
+    /// The sync of a commit fails, whatever reached the disk.
+    SyncFails,
+    /// A read of the data file fails.
+    ReadFails,
+    /// A mistake: where a thing is put, its neighbours are not looked at.
+    RankCollision,
+    /// A mistake: restoring a board leaves its old cursors good.
+    OldCursorsStayGood,
+    /// A mistake: the answer under an idempotency key is kept in a transaction of its own, which a
+    /// crash comes before.
+    KeyOutsideTransaction,
+}
+
+#[cfg(feature = "sabotage")]
+mod armed {
+    use super::Spot;
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    /// How a place is harmed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Harm {
+        /// Whenever it is passed.
+        Always,
+        /// Once, after it was passed so many times.
+        OnceAfter(u32),
+    }
+
+    thread_local! {
+        static ARMED: RefCell<BTreeMap<Spot, Harm>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// Harms a place on this thread, until it is disarmed or was harmed once.
+    pub fn arm(spot: Spot, harm: Harm) {
+        ARMED.with_borrow_mut(|armed| armed.insert(spot, harm));
+    }
+
+    /// Harms a place on this thread no more.
+    pub fn disarm(spot: Spot) {
+        ARMED.with_borrow_mut(|armed| armed.remove(&spot));
+    }
+
+    /// Whether the place is harmed this time.
+    #[must_use]
+    pub fn hits(spot: Spot) -> bool {
+        ARMED.with_borrow_mut(|armed| match armed.get_mut(&spot) {
+            None => false,
+            Some(Harm::Always) => true,
+            Some(Harm::OnceAfter(0)) => armed.remove(&spot).is_some(),
+            Some(Harm::OnceAfter(passed)) => {
+                *passed -= 1;
+                false
+            }
+        })
+    }
+}
+
+#[cfg(feature = "sabotage")]
+pub use armed::{Harm, arm, disarm, hits};
+
+/// Whether the place is harmed this time: never.
+#[cfg(not(feature = "sabotage"))]
+#[must_use]
+pub const fn hits(_spot: Spot) -> bool {
+    false
+}
