@@ -2,6 +2,7 @@
 //! that it links once; each module holds what one part of the wire contract promises.
 
 mod app;
+mod assets;
 mod backup;
 mod bad_input;
 mod child;
