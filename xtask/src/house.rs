@@ -28,7 +28,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Violation> {
 
 type Rule = fn(&Source) -> Vec<Violation>;
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     imports::check,
     core_is_pure,
     core_depends_on_no_io,
@@ -37,6 +37,8 @@ const RULES: [Rule; 9] = [
     environment_only_in_config,
     files_say_what_they_are,
     nothing_unfinished,
+    web_files_say_what_they_are,
+    nothing_that_the_page_may_not_do,
     no_words_of_a_machine,
 ];
 
@@ -217,19 +219,89 @@ fn files_say_what_they_are(source: &Source) -> Vec<Violation> {
             advice,
         ));
     }
-    let mut names = source.path.trim_end_matches(".rs").split('/');
-    if let Some(name) = names.find(|name| ["utils", "common", "helpers", "misc"].contains(name)) {
-        let advice = format!(
-            "`{name}` says nothing; name the file after what it does, or put the code where it is used"
-        );
-        violations.push(Violation::new(
-            source,
-            1,
-            "files are named after what they do",
-            advice,
-        ));
+    violations.extend(says_nothing(source, source.path.trim_end_matches(".rs")));
+    violations
+}
+
+/// A name, of the file or of a folder around it, that would fit any other as well.
+fn says_nothing(source: &Source, path: &str) -> Option<Violation> {
+    let name = path
+        .split('/')
+        .find(|name| ["utils", "common", "helpers", "misc"].contains(name))?;
+    let advice = format!(
+        "`{name}` says nothing; name the file after what it does, or put the code where it is used"
+    );
+    let rule = "files are named after what they do";
+    Some(Violation::new(source, 1, rule, advice))
+}
+
+/// The same for the interface, which has no `//!`.
+fn web_files_say_what_they_are(source: &Source) -> Vec<Violation> {
+    let Some((path, opening)) = web_source(source) else {
+        return Vec::new();
+    };
+    let mut violations = Vec::new();
+    if !source.text.starts_with(opening) {
+        let advice = format!("open with a `{opening}` comment: what lives here, what must not");
+        let rule = "files open with their purpose";
+        violations.push(Violation::new(source, 1, rule, advice));
+    }
+    violations.extend(says_nothing(source, path));
+    for (line, text) in source.lines() {
+        let mut words = text.split(|c: char| !c.is_alphanumeric());
+        let unfinished = ["TODO", concat!("FIX", "ME"), concat!("XX", "X")];
+        if let Some(word) = words.find(|word| unfinished.contains(word)) {
+            let advice = format!("{word}; do it, or say what is so and why");
+            violations.push(Violation::new(source, line, "nothing unfinished", advice));
+        }
     }
     violations
+}
+
+/// The path of a file of the interface without its ending, and how such a file opens.
+fn web_source(source: &Source) -> Option<(&str, &'static str)> {
+    let path = source.path.strip_prefix("web/")?;
+    let endings = [(".ts", "// "), (".svelte", "<!--")];
+    endings
+        .iter()
+        .find_map(|(ending, opening)| Some((path.strip_suffix(ending)?, *opening)))
+}
+
+/// The page's content security policy lets no text become code or markup, and no style stand in a tag.
+fn nothing_that_the_page_may_not_do(source: &Source) -> Vec<Violation> {
+    const FORBIDDEN: [&str; 9] = [
+        "{@html",
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "style=\"",
+        "style='",
+        "eval(",
+        "new Function(",
+    ];
+    if !source.path.starts_with("web/src/") || web_source(source).is_none() {
+        return Vec::new();
+    }
+    let mut violations = Vec::new();
+    for (line, text) in source.lines() {
+        if let Some(found) = FORBIDDEN.iter().find(|found| has_word(text, found)) {
+            let advice = format!(
+                "`{found}` is against the page's policy (http/assets.rs); let Svelte make elements from values, and classes the style"
+            );
+            let rule = "nothing that the page may not do";
+            violations.push(Violation::new(source, line, rule, advice));
+        }
+    }
+    violations
+}
+
+/// Whether `word` stands in `text` and is not the end of a longer word.
+fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        before.is_none_or(|c| !(c.is_alphanumeric() || c == '_'))
+    })
 }
 
 fn nothing_unfinished(source: &Source) -> Vec<Violation> {
@@ -512,6 +584,54 @@ mod tests {
             ["1 files are named after what they do"]
         );
         assert!(found("crates/a/src/commonly.rs", "//! x").is_empty());
+    }
+
+    #[test]
+    fn files_of_the_interface_open_with_a_purpose_and_have_a_name() {
+        let opens = ["1 files open with their purpose"];
+        assert_eq!(found("web/src/a.ts", "import x from \"y\";"), opens);
+        assert_eq!(found("web/e2e/a.ts", "/* x */"), opens);
+        assert_eq!(found("web/src/A.svelte", "<script></script>"), opens);
+        assert!(found("web/src/a.ts", "// Cards.").is_empty());
+        assert!(found("web/src/A.svelte", "<!-- Cards. -->").is_empty());
+        assert!(found("web/src/a.css", "a {}").is_empty());
+        let named = ["1 files are named after what they do"];
+        assert_eq!(found("web/src/utils.ts", "// x"), named);
+        assert_eq!(found("web/src/common/a.ts", "// x"), named);
+    }
+
+    #[test]
+    fn nothing_in_the_interface_is_left_for_later() {
+        let unfinished = ["2 nothing unfinished"];
+        assert_eq!(found("web/src/a.ts", "// x\nf(); // TODO: g"), unfinished);
+        let marked = concat!("<!-- x -->\n<!-- FIX", "ME -->");
+        assert_eq!(found("web/src/A.svelte", marked), unfinished);
+        assert!(found("web/src/a.ts", "// x\nconst toDo = \"To do\";").is_empty());
+    }
+
+    #[test]
+    fn the_interface_does_nothing_that_its_policy_forbids() {
+        let forbidden = ["2 nothing that the page may not do"];
+        for line in [
+            "{@html text}",
+            "node.innerHTML = text;",
+            "<p style=\"color: red\">",
+            "<p style='color: red'>",
+            "eval(text);",
+            "new Function(text)",
+        ] {
+            let text = format!("<!-- x -->\n{line}");
+            assert_eq!(found("web/src/A.svelte", &text), forbidden, "{line}");
+            assert!(found("web/e2e/a.ts", &format!("// x\n{line}")).is_empty());
+        }
+        for line in [
+            "retrieval(x);",
+            "<p style:color={colour}>",
+            "<p class=\"a\">",
+        ] {
+            let text = format!("<!-- x -->\n{line}");
+            assert!(found("web/src/A.svelte", &text).is_empty(), "{line}");
+        }
     }
 
     #[test]

@@ -65,6 +65,16 @@ fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     (output.status.success() && !paths.is_empty()).then_some(paths)
 }
 
+/// Folders that hold what is built, installed or left by tests.
+const NO_SOURCES: [&str; 6] = [
+    "target",
+    ".git",
+    "node_modules",
+    "dist",
+    "test-results",
+    "playwright-report",
+];
+
 fn walked(root: &Path) -> Result<Vec<String>> {
     let mut paths = Vec::new();
     let mut folders = vec![root.to_path_buf()];
@@ -75,10 +85,7 @@ fn walked(root: &Path) -> Result<Vec<String>> {
             let entry = entry?;
             let path = entry.path();
             if entry.file_type()?.is_dir() {
-                if !["target", ".git", "node_modules"]
-                    .iter()
-                    .any(|skipped| entry.file_name() == *skipped)
-                {
+                if !NO_SOURCES.iter().any(|name| entry.file_name() == *name) {
                     folders.push(path);
                 }
             } else {
@@ -100,5 +107,6 @@ mod tests {
         assert!(paths.iter().any(|path| path == "xtask/src/tree.rs"));
         assert!(!paths.iter().any(|path| path.starts_with("target/")));
         assert!(!paths.iter().any(|path| path.starts_with(".git/")));
+        assert!(!paths.iter().any(|path| path.starts_with("web/dist/")));
     }
 }
