@@ -12,10 +12,14 @@ mod source;
 mod steps;
 mod tools;
 mod tree;
+mod web;
 
 use std::process::ExitCode;
 
-use steps::{ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, HOUSE, TESTS};
+use steps::{
+    ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, HOUSE, SERVER, TESTS, WEB_BROWSER, WEB_FORMAT,
+    WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
+};
 
 const HELP: &str = "\
 Checks Boardcast. Usage: cargo xtask VERB
@@ -26,23 +30,53 @@ Checks Boardcast. Usage: cargo xtask VERB
              3 clippy         cargo clippy, every target, warnings are errors
              4 docs           cargo doc, private items too, warnings are errors
              5 dependencies   cargo deny: licences, bans, sources (deny.toml)
-             6 tests          cargo test --workspace
-  lint     steps 1 to 5: all but the tests
+             6 web: install   npm ci in web/, unless just that is installed
+             7 web: format    prettier
+             8 web: types     svelte-check and tsc
+             9 web: units     vitest
+            10 web: size      the first screen's JavaScript, compressed: at most 60 kB
+            11 tests          cargo test --workspace
+            12 web: browser   playwright: Chromium on the server that was just built
+  lint     steps 1 to 5: all of Rust but the tests
+  web      steps 6 to 10 and 12, with a build of the server before the last
   house    step 1 alone: takes a moment, needs no build
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
   help     this text
 
-Needs a C compiler (SQLite is compiled in) and the rustfmt and clippy components. Cargo's own settings apply as usual:
-CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
+Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.
+The tests start nginx, Caddy and Chromium: as root on Debian they are installed, elsewhere you are told what to type.
+Cargo's own settings apply as usual: CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
 ";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words[..] {
-        ["test"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES, TESTS]),
+        ["test"] => steps::run(&[
+            HOUSE,
+            FORMAT,
+            CLIPPY,
+            DOCS,
+            DEPENDENCIES,
+            WEB_INSTALL,
+            WEB_FORMAT,
+            WEB_TYPES,
+            WEB_UNITS,
+            WEB_SIZE,
+            TESTS,
+            WEB_BROWSER,
+        ]),
         ["lint"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES]),
+        ["web"] => steps::run(&[
+            WEB_INSTALL,
+            WEB_FORMAT,
+            WEB_TYPES,
+            WEB_UNITS,
+            WEB_SIZE,
+            SERVER,
+            WEB_BROWSER,
+        ]),
         ["house"] => steps::run(&[HOUSE]),
         ["audit"] => steps::run(&[ADVISORIES]),
         ["tools"] => tools::install_cargo_deny(&tree::root()),

@@ -8,35 +8,36 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{house, tools, tree};
+use crate::tools::Need;
+use crate::{house, tools, tree, web};
 
 /// One check: what it is called, what it runs, and what a person does when it fails.
 pub(crate) struct Step {
     name: &'static str,
     next: &'static str,
-    /// Whether it compiles something; what compiling needs is looked for before the first step.
-    builds: bool,
+    /// What must be on the machine; it is looked for before the first step.
+    needs: &'static [Need],
     work: fn(&Path) -> Result<()>,
 }
 
 pub(crate) const HOUSE: Step = Step {
     name: "house rules",
     next: "mend the lines above; `cargo xtask house` checks them alone",
-    builds: false,
+    needs: &[],
     work: house_rules,
 };
 
 pub(crate) const FORMAT: Step = Step {
     name: "format",
     next: "run `cargo fmt --all`",
-    builds: true,
+    needs: &[Need::Rust],
     work: |root| cargo(root, "fmt --all --check"),
 };
 
 pub(crate) const CLIPPY: Step = Step {
     name: "clippy",
     next: "mend what is named above; `cargo clippy --fix --workspace --all-targets` does the simple part",
-    builds: true,
+    needs: &[Need::Rust],
     work: |root| {
         cargo(
             root,
@@ -48,7 +49,7 @@ pub(crate) const CLIPPY: Step = Step {
 pub(crate) const DOCS: Step = Step {
     name: "docs",
     next: "mend the doc comments named above; usually a link that leads nowhere or to a private item",
-    builds: true,
+    needs: &[Need::Rust],
     work: |root| {
         let mut command = tools::cargo(root);
         command.env("RUSTDOCFLAGS", "-D warnings");
@@ -63,14 +64,14 @@ pub(crate) const DOCS: Step = Step {
 pub(crate) const DEPENDENCIES: Step = Step {
     name: "dependencies",
     next: "if cargo-deny named a crate: choose another one, or change deny.toml in the same commit and say why",
-    builds: true,
+    needs: &[Need::Rust],
     work: |root| cargo_deny(root, "--locked check bans licenses sources"),
 };
 
 pub(crate) const ADVISORIES: Step = Step {
     name: "advisories",
     next: "if a crate was named: `cargo update -p CRATE`. If nothing could be fetched: this verb needs the network",
-    builds: true,
+    needs: &[Need::Rust],
     work: |root| cargo_deny(root, "--locked check advisories"),
 };
 
@@ -79,19 +80,65 @@ pub(crate) const ADVISORIES: Step = Step {
 pub(crate) const TESTS: Step = Step {
     name: "tests",
     next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
-    builds: true,
-    work: |root| {
-        tools::require_packages()?;
-        cargo(root, "test --workspace --locked")
-    },
+    needs: &[Need::Rust, Need::Nginx, Need::Caddy],
+    work: |root| cargo(root, "test --workspace --locked"),
+};
+
+/// For who works on the interface alone; where all tests run, they leave the same.
+pub(crate) const SERVER: Step = Step {
+    name: "server",
+    next: "mend what is named above",
+    needs: &[Need::Rust],
+    work: |root| cargo(root, "build --locked"),
+};
+
+pub(crate) const WEB_INSTALL: Step = Step {
+    name: "web: install",
+    next: "npm needs its registry, once for each package-lock.json; `npm ci` in web/ says what it lacks",
+    needs: &[Need::Node],
+    work: web::install,
+};
+
+pub(crate) const WEB_FORMAT: Step = Step {
+    name: "web: format",
+    next: "run `npm run format` in web/",
+    needs: &[Need::Node],
+    work: |root| web::npm(root, "run lint"),
+};
+
+pub(crate) const WEB_TYPES: Step = Step {
+    name: "web: types",
+    next: "mend what is named above; `npm run check` in web/ checks again",
+    needs: &[Need::Node],
+    work: |root| web::npm(root, "run check"),
+};
+
+pub(crate) const WEB_UNITS: Step = Step {
+    name: "web: units",
+    next: "run the failed test alone: `npx vitest run FILE` in web/",
+    needs: &[Need::Node],
+    work: |root| web::npm(root, "test"),
+};
+
+pub(crate) const WEB_SIZE: Step = Step {
+    name: "web: size",
+    next: "load what the first screen doesn't show with `import()` when it is needed",
+    needs: &[Need::Node],
+    work: web::weigh,
+};
+
+pub(crate) const WEB_BROWSER: Step = Step {
+    name: "web: browser",
+    next: "run the failed test alone: `npx playwright test FILE` in web/; a trace of it is in web/test-results",
+    needs: &[Need::Node, Need::Chromium],
+    work: web::browse,
 };
 
 /// Runs `steps` in order and stops at the first that fails.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let root = tree::root();
-    if steps.iter().any(|step| step.builds) {
-        tools::require(&root)?;
-    }
+    let needs: Vec<_> = steps.iter().flat_map(|step| step.needs).collect();
+    tools::require(&root, &needs)?;
     let total = steps.len();
     for (at, step) in steps.iter().enumerate() {
         let started = now();

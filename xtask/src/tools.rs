@@ -1,5 +1,5 @@
-//! The programs the steps need: what must be on the machine already, and cargo-deny, which is installed into
-//! `target/tools` at a pinned version where it is missing.
+//! The programs the steps need: what must be on the machine already, what is installed there where that can be done, and
+//! cargo-deny, which goes into `target/tools` at a pinned version where it is missing.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,57 @@ use crate::steps;
 /// Pinned, so that the same tree gives the same answer everywhere. Raise it together with a run of `cargo xtask lint`.
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
-/// Fails with everything that is missing at once, and how to get it.
-pub(crate) fn require(root: &Path) -> Result<()> {
+/// What a step needs on the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A C compiler and the components that check Rust.
+    Rust,
+    /// Node, new enough for Vite, and npm.
+    Node,
+    Nginx,
+    Caddy,
+    Chromium,
+}
+
+/// Programs that tests start: what needs them, by which names they go, and the Debian packages they come in.
+const PROGRAMS: [(Need, &[&str], &str); 3] = [
+    (Need::Nginx, &["nginx"], "nginx-light"),
+    (Need::Caddy, &["caddy"], "caddy"),
+    (Need::Chromium, &CHROMIUM, "chromium"),
+];
+
+const CHROMIUM: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+/// Fails with everything that is missing at once, and how to get it; installs what tests start where that needs nobody's
+/// password.
+pub(crate) fn require(root: &Path, needs: &[&Need]) -> Result<()> {
+    let mut missing = Vec::new();
+    if needs.contains(&&Need::Rust) {
+        missing.extend(missing_for_rust(root));
+    }
+    if needs.contains(&&Need::Node) {
+        missing.extend(missing_node());
+    }
+    if !missing.is_empty() {
+        bail!("missing on this machine:\n  - {}", missing.join("\n  - "));
+    }
+    let packages: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(need, names, _)| needs.contains(&need) && installed(names).is_none())
+        .map(|(_, _, package)| *package)
+        .collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install_packages(&packages.join(" "))
+}
+
+fn missing_for_rust(root: &Path) -> Vec<String> {
     let mut missing = Vec::new();
     if let Some(compiler) = missing_c_compiler() {
         missing.push(format!(
@@ -28,10 +77,44 @@ pub(crate) fn require(root: &Path) -> Result<()> {
             ));
         }
     }
-    if missing.is_empty() {
-        return Ok(());
+    missing
+}
+
+fn missing_node() -> Option<String> {
+    const HOW: &str = "Install it from your system's packages or from nodejs.org; the server alone builds without";
+    let output = Command::new("node").arg("--version").output().ok();
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    match version {
+        None => Some(format!("Node 20.19 or newer, for web/. {HOW}")),
+        Some(version) if !is_node_new_enough(&version) => Some(format!(
+            "Node 20.19, 22.12 or newer, for web/: this is {version}. {HOW}"
+        )),
+        Some(_) if !runs(npm().arg("--version")) => {
+            Some("npm, for web/: it comes with Node, or as a package of its own".into())
+        }
+        Some(_) => None,
     }
-    bail!("missing on this machine:\n  - {}", missing.join("\n  - "))
+}
+
+/// What Vite runs on.
+fn is_node_new_enough(version: &str) -> bool {
+    let numbers = version.trim_start_matches('v').split('.');
+    let numbers: Vec<u32> = numbers.map_while(|number| number.parse().ok()).collect();
+    match numbers[..] {
+        [20, minor, ..] => minor >= 19,
+        [22, minor, ..] => minor >= 12,
+        [major, ..] => major > 22,
+        [] => false,
+    }
+}
+
+pub(crate) fn npm() -> Command {
+    Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" })
+}
+
+/// The browser that tests start.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    installed(&CHROMIUM).context("Chromium is not installed")
 }
 
 /// The cargo that runs us, so that every step uses one toolchain.
@@ -83,21 +166,7 @@ fn has_our_cargo_deny(root: &Path) -> bool {
     })
 }
 
-/// Programs that tests start, and the Debian packages they come in.
-const PACKAGES: [(&str, &str); 2] = [("nginx", "nginx-light"), ("caddy", "caddy")];
-
-/// Makes sure that what the tests start is there: installs it where that needs nobody's password, else
-/// fails with what to type.
-pub(crate) fn require_packages() -> Result<()> {
-    let missing: Vec<_> = PACKAGES
-        .iter()
-        .filter(|(program, _)| !is_installed(program))
-        .map(|(_, package)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages = missing.join(" ");
+fn install_packages(packages: &str) -> Result<()> {
     let install = format!("install --yes --no-install-recommends {packages}");
     let can_install = is_root() && runs(Command::new("apt-get").arg("--version"));
     if !can_install {
@@ -120,11 +189,14 @@ fn apt_get() -> Command {
     command
 }
 
-fn is_installed(program: &str) -> bool {
+fn installed(names: &[&str]) -> Option<PathBuf> {
     let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
-    folders
-        .iter()
-        .any(|folder| Path::new(folder).join(program).exists())
+    let paths = names.iter().flat_map(|name| {
+        folders
+            .iter()
+            .map(move |folder| Path::new(folder).join(name))
+    });
+    paths.into_iter().find(|path| path.exists())
 }
 
 fn is_root() -> bool {
@@ -161,4 +233,21 @@ fn runs(command: &mut Command) -> bool {
 )]
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_is_as_new_as_vite_wants_it() {
+        for version in ["v20.19.0", "v22.12.1", "v23.0.0", "v24.1.0"] {
+            assert!(is_node_new_enough(version), "{version}");
+        }
+        for version in [
+            "", "v18.20.0", "v20.18.3", "v21.7.3", "v22.11.0", "nonsense",
+        ] {
+            assert!(!is_node_new_enough(version), "{version}");
+        }
+    }
 }
