@@ -16,9 +16,10 @@ export interface SourceOwner {
 export class Source {
   /** Where each board's pipe stands. */
   readonly #pipes = new Map<string, Cursor>();
-  /** The boards of the open stream, once it is connected. */
-  #live = new Set<string>();
-  #asked = new Set<string>();
+  /** The boards of the open stream. One that was dropped, and came again at another place, has to wait for
+   * the next stream: this one would bring what follows on the old place. */
+  #carried = new Set<string>();
+  #merged = false;
   #stream: Stop | null = null;
   #connected = false;
   #openedAt = 0;
@@ -42,7 +43,7 @@ export class Source {
 
   /** The boards that are live, and where their pipes stand. */
   positions(): [string, Cursor][] {
-    return [...this.#pipes].filter(([boardId]) => this.#live.has(boardId));
+    return this.#connected ? [...this.#pipes].filter(([boardId]) => this.#carried.has(boardId)) : [];
   }
 
   add(boardId: string, cursor: Cursor): void {
@@ -53,7 +54,7 @@ export class Source {
 
   drop(boardId: string): void {
     if (!this.#pipes.delete(boardId)) return;
-    this.#live.delete(boardId);
+    this.#carried.delete(boardId);
     this.#resettle();
   }
 
@@ -101,16 +102,17 @@ export class Source {
     this.#probe?.();
     this.#stream?.();
     this.#timer = this.#probe = this.#stream = null;
+    const wasConnected = this.#connected;
     this.#connected = false;
-    const wasLive = this.#live.size > 0;
-    this.#live = new Set();
-    if (wasLive) this.owner.changed();
+    this.#carried.clear();
+    if (wasConnected) this.owner.changed();
   }
 
   #open(): void {
     this.#shut();
     this.#openedAt = this.env.now();
-    this.#asked = new Set(this.#pipes.keys());
+    this.#carried = new Set(this.#pipes.keys());
+    this.#merged = this.#carried.size > 1;
     this.#stream = this.env.openStream(streamUrl(this.#pipes), {
       message: (data, id) => this.#message(data, id),
       ping: () => this.#heard(),
@@ -139,9 +141,9 @@ export class Source {
     if (event.type === "connected") return this.#connect();
     if (event.type === "board_gone") return this.#gone(event.boardId);
     const boardId = event.type === "snapshot" ? event.board.id : event.boardId;
-    const previous = this.#pipes.get(boardId);
-    const cursor = cursorIn(id, boardId, this.#asked.size > 1);
-    if (previous === undefined || cursor === undefined || cursor === previous) return;
+    const previous = this.#carried.has(boardId) ? this.#pipes.get(boardId) : undefined;
+    const cursor = this.#merged ? partOf(id, boardId) : id;
+    if (previous === undefined || !cursor || cursor === previous) return;
     this.#pipes.set(boardId, cursor);
     this.owner.link(boardId, { previous, cursor, event });
     if (event.type === "board_deleted") this.#gone(boardId);
@@ -149,14 +151,13 @@ export class Source {
 
   #connect(): void {
     this.#connected = true;
-    this.#live = new Set(this.#asked);
     this.owner.changed();
   }
 
   #gone(boardId: string): void {
     if (!this.#pipes.has(boardId)) return;
     this.#pipes.delete(boardId);
-    this.#live.delete(boardId);
+    this.#carried.delete(boardId);
     // The server ended this board's part by itself; what else the stream carries goes on.
     if (this.#pipes.size === 0) this.#shut();
     this.owner.gone(boardId);
@@ -186,8 +187,7 @@ function streamUrl(boards: ReadonlyMap<string, Cursor>): string {
 }
 
 /** An id on a stream of several boards is `board:cursor`, joined by commas. */
-function cursorIn(id: string, boardId: string, merged: boolean): Cursor | undefined {
-  if (!merged) return id === "" ? undefined : id;
+function partOf(id: string, boardId: string): Cursor | undefined {
   const start = `${boardId}:`;
   const part = id.split(",").find((entry) => entry.startsWith(start));
   return part?.slice(start.length);
