@@ -24,6 +24,8 @@ export class BoardUi {
   /** The card that arrow keys start from. */
   currentId = $state<string | null>(null);
   draft = $state<TextDraft | null>(null);
+  /** The card that has the focus. It keeps it when it is drawn anew, in another list perhaps. */
+  focusedId: string | null = null;
   /** A description that is being typed; it outlives its panel. */
   description = $state<TextDraft | null>(null);
   /** The list whose box for new tasks is open, and what is typed there. */
