@@ -293,6 +293,19 @@ describe("a line in trouble", () => {
     expectAllRight([tab!]);
   });
 
+  test("a cut soon after the line came back isn't held against it", () => {
+    const [tab] = open("a");
+    world.server.mode = "refuses";
+    world.server.cut();
+    world.run(300_000);
+    world.server.mode = "up";
+    tab!.signal("online");
+    world.run(500);
+    world.server.cut();
+    world.run(1_700);
+    expectAllRight([tab!]);
+  });
+
   test.each(["online", "visible"] as const)("the browser's %s signal has it tried at once", (signal) => {
     const tabs = open("a", "a");
     world.server.mode = "unreachable";

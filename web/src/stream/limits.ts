@@ -25,8 +25,6 @@ export const SETTLE_MS = 50;
 export const RETRY_FIXED_MS = 500;
 export const RETRY_SPREAD_MS = 1_000;
 export const RETRY_MS_MAX = 30_000;
-/** A stream that lasted this long was no failure. */
-export const LASTED_MS = 5_000;
 /** Somebody who looks may have it tried at once, but not more often than this. */
 export const HURRY_MS = 1_000;
 

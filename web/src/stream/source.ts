@@ -4,7 +4,7 @@
 import type { Cursor, StreamEvent } from "../wire";
 import type { Link } from "./chain";
 import type { Environment, Stop } from "./environment";
-import { ESTABLISH_MS, HURRY_MS, LASTED_MS, retryWaitMs, SETTLE_MS, SILENCE_MS } from "./limits";
+import { ESTABLISH_MS, HURRY_MS, retryWaitMs, SETTLE_MS, SILENCE_MS } from "./limits";
 
 export interface SourceOwner {
   link(boardId: string, link: Link): void;
@@ -124,8 +124,6 @@ export class Source {
   }
 
   #broke(): void {
-    const lasted = this.#connected && this.env.now() - this.#openedAt >= LASTED_MS;
-    if (lasted) this.#failures = 0;
     this.#shut();
     this.#openIn(retryWaitMs(this.#failures++, this.env.random()));
   }
@@ -151,6 +149,7 @@ export class Source {
 
   #connect(): void {
     this.#connected = true;
+    this.#failures = 0;
     this.owner.changed();
   }
 
