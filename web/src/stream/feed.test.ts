@@ -211,6 +211,23 @@ describe("who holds it", () => {
 });
 
 describe("coming back", () => {
+  test("pages that failed while the line was down are asked for as soon as it is back", () => {
+    open("a");
+    const early = world.server.head("a");
+    world.server.append("a");
+    world.run(1_000);
+    const tab = world.open();
+    world.server.mode = "unreachable";
+    tab.follow("a", early, 1);
+    world.server.cut();
+    world.run(300_000);
+    world.server.mode = "up";
+    world.run(200);
+    for (const one of world.tabs) if (one !== tab) one.signal("online");
+    world.run(500);
+    expectAllRight([tab]);
+  });
+
   test("a tab whose board was loaded a while ago reads the pages after it, not the board", () => {
     open("a");
     const early = world.server.head("a");
@@ -422,6 +439,22 @@ describe("what the page says of itself", () => {
     expect(tab.states).toEqual(["connecting"]);
     world.run(3_000);
     expect(tab.state).toEqual({ connection: "outdated", currentAt: null });
+  });
+
+  test("it isn't live while a board of it still catches up", () => {
+    open("a");
+    const early = world.server.head("a");
+    world.server.append("a");
+    world.run(1_000);
+    const tab = world.open();
+    world.run(1_000);
+    world.server.mode = "refuses";
+    tab.follow("a", early, 1);
+    world.run(10_000);
+    expect(tab.states).toEqual(["connecting"]);
+    world.server.mode = "up";
+    world.run(31_000);
+    expectAllRight([tab]);
   });
 
   test("a line that is back within a second was never away", () => {
