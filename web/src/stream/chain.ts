@@ -40,7 +40,6 @@ export class Chain {
   #held: Link[] = [];
   /** Of those, how many came before the request now under way: its answer reaches at least as far. */
   #covered = 0;
-  #overflowed = false;
   #failures = 0;
   #afterSnapshot = false;
   #request: Stop | null = null;
@@ -123,9 +122,9 @@ export class Chain {
   #hold(link: Link): void {
     if (link.event === null && this.#held.at(-1)?.cursor === link.cursor) return;
     if (this.#held.length >= HELD_MAX) {
+      // What comes next won't follow on our place, which has the log read once more.
       this.#held = [];
       this.#covered = 0;
-      this.#overflowed = true;
     }
     this.#held.push(link);
   }
@@ -135,7 +134,6 @@ export class Chain {
     this.#wait = null;
     this.#request?.();
     this.#covered = this.#held.length;
-    this.#overflowed = false;
     const url = `/boards/${this.boardId}/events?after=${encodeURIComponent(this.#cursor)}&limit=${PAGE_EVENTS}`;
     this.#request = this.env.getJson(url, (answer) => this.#page(answer));
   }
@@ -185,7 +183,6 @@ export class Chain {
 
   /** Nothing is left in the log after our place, as it was when the request went out. */
   #caughtUp(): void {
-    if (this.#overflowed) return this.#read();
     if (this.#joinHeld()) return;
     // What came before the request is in what we have. The pipe's way to us still has to be walked.
     this.#pipe = this.#held[this.#covered - 1]?.cursor ?? null;
