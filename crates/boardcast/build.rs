@@ -16,10 +16,11 @@ use std::thread;
 use std::time::Duration;
 
 /// What stands in `web/` and no build reads: installed, built, or for tests.
-const NO_SOURCES: [&str; 5] = [
+const NO_SOURCES: [&str; 6] = [
     "node_modules",
     "dist",
     "e2e",
+    "playwright.config.ts",
     "test-results",
     "playwright-report",
 ];
