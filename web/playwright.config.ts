@@ -1,0 +1,31 @@
+// How browser tests run: Chromium that the machine has, on the server that was built, no second tries.
+import { defineConfig } from "@playwright/test";
+
+const EXECUTABLE = process.env["BOARDCAST_CHROMIUM"] ?? "/usr/bin/chromium";
+
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results",
+  fullyParallel: true,
+  workers: 2,
+  retries: 0,
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  reporter: [["list"]],
+  use: {
+    viewport: { width: 1280, height: 800 },
+    actionTimeout: 15_000,
+    trace: "off",
+    launchOptions: {
+      executablePath: EXECUTABLE,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+      ],
+    },
+  },
+});
