@@ -1,0 +1,88 @@
+// What was done is undone: from the message and by key, with list and place.
+import { expect, test, USUAL } from "./people.ts";
+
+test("a deleted task comes back from the message, to its place", async ({ world }) => {
+  const board = await world.board();
+  const before = await world.kept(board);
+  const [a, b] = await world.two(board);
+  await a.link("pear").focus();
+  await a.press("Delete");
+  await expect(a.link("plum")).toBeFocused();
+  await world.expectKept(board, { ...USUAL, "To do": ["apple", "plum"] });
+  await a.toast("Deleted “pear”").getByRole("button", { name: "Undo" }).click();
+  await expect.poll(() => world.kept(board)).toEqual(before);
+  await world.expectSame(board, a, b);
+});
+
+test("Ctrl+Z takes back a delete, a move and an edit, the newest first", async ({ world }) => {
+  const board = await world.board();
+  const before = await world.kept(board);
+  const [a, b] = await world.two(board);
+  await a.link("pear").focus();
+  await a.press("e");
+  await a.field("Title").fill("green pear");
+  await a.press("Enter");
+  await world.expectKept(board, { ...USUAL, "To do": ["apple", "green pear", "plum"] });
+  await a.press("Alt+ArrowRight");
+  await world.expectKept(board, { "To do": ["apple", "plum"], Doing: ["quince", "green pear"], Done: [] });
+  await a.press("Delete");
+  await world.expectKept(board, { "To do": ["apple", "plum"], Doing: ["quince"], Done: [] });
+  await world.expectSame(board, a, b);
+
+  await a.press("Control+z");
+  await world.expectKept(board, { "To do": ["apple", "plum"], Doing: ["quince", "green pear"], Done: [] });
+  await a.press("Control+z");
+  await world.expectKept(board, { ...USUAL, "To do": ["apple", "green pear", "plum"] });
+  await a.press("Control+z");
+  await expect.poll(() => world.kept(board)).toEqual(before);
+  await world.expectSame(board, a, b);
+});
+
+test("a move is undone to where it came from although others moved meanwhile", async ({ world }) => {
+  const board = await world.board();
+  const [a, b] = await world.two(board);
+  await a.link("pear").focus();
+  await a.press("Alt+ArrowRight");
+  await world.expectKept(board, { "To do": ["apple", "plum"], Doing: ["quince", "pear"], Done: [] });
+  await world.api.moveTask(board.ids["apple"]!, { listId: board.ids["Done"] });
+  await world.api.moveTask(board.ids["plum"]!, { listId: board.ids["To do"], position: "top" });
+  await world.api.addTask(board.ids["To do"]!, "cherry");
+  await expect(a.link("cherry")).toBeVisible();
+  await a.toast(/^Moved “pear”/).getByRole("button", { name: "Undo" }).click();
+  await world.expectKept(board, { "To do": ["pear", "plum", "cherry"], Doing: ["quince"], Done: ["apple"] });
+  await world.expectSame(board, a, b);
+});
+
+test("the offer to undo stays eight seconds and longer while it is pointed at", async ({ world }) => {
+  const board = await world.board();
+  const a = await world.come(board.path);
+  await a.page.clock.install();
+  await a.page.reload();
+  await expect(a.link("pear")).toBeVisible();
+  await a.choose("Actions for pear", "Delete");
+  await expect(a.toast("Deleted “pear”")).toBeVisible();
+  await a.page.clock.runFor(8_500);
+  await expect(a.toast("Deleted “pear”")).toBeVisible();
+  await a.toast("Deleted “pear”").hover();
+  await a.page.clock.runFor(30_000);
+  await expect(a.toast("Deleted “pear”")).toBeVisible();
+  await a.page.mouse.move(10, 400);
+  await a.page.clock.runFor(12_000);
+  await expect(a.toast("Deleted “pear”")).toHaveCount(0);
+});
+
+test("a description is undone", async ({ world }) => {
+  const board = await world.board();
+  await world.api.send("PATCH", `/tasks/${board.ids["pear"]}`, { description: "as it was" });
+  const a = await world.open(board);
+  await a.openTask("pear");
+  await a.panel.getByRole("button", { name: "Edit", exact: true }).click();
+  await a.field("Description").fill("as it is now");
+  await a.button("Save").click();
+  await expect(a.panel.getByText("as it is now")).toBeVisible();
+  await a.toast("Saved").getByRole("button", { name: "Undo" }).click();
+  await expect(a.panel.getByText("as it was")).toBeVisible();
+  await expect
+    .poll(() => world.api.send("GET", `/tasks/${board.ids["pear"]}`))
+    .toMatchObject({ description: "as it was" });
+});
