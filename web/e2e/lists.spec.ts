@@ -77,3 +77,21 @@ test("a deleted list comes back with its tasks, at its place", async ({ world })
   await expect.poll(() => world.kept(board)).toEqual(before);
   await world.expectSame(board, a, b);
 });
+
+test("a name that is being typed stays as it is while others change the list and the board", async ({
+  world,
+}) => {
+  const board = await world.board();
+  const [a, b] = await world.two(board);
+  await a.list("To do").getByRole("heading").getByRole("button").click();
+  await a.field("Name of the list To do").fill("Half a na");
+  await world.api.addTask(board.ids["To do"]!, "cherry");
+  await world.api.send("PATCH", `/boards/${board.id}`, { name: "Another" });
+  await expect(a.link("cherry")).toBeVisible();
+  await expect(a.page).toHaveTitle(/Another/);
+  await expect(a.field("Name of the list To do")).toHaveValue("Half a na");
+  await expect(a.field("Name of the list To do")).toBeFocused();
+  await a.press("m", "e", "Enter");
+  await expect(b.list("Half a name")).toBeVisible();
+  await world.expectSame(board, a, b);
+});
