@@ -105,21 +105,24 @@ export class Drag {
   #follow(): void {
     if (!this.lifted || !this.#ghost) return;
     const [x, y] = [this.#pointer.x - this.#grab.x, this.#pointer.y - this.#grab.y];
+    // What is read comes before what is written: the browser lays the page out once a frame.
+    const list = this.lifted.kind === "task" ? this.#listUnder(this.#pointer.x) : undefined;
+    const target = this.lifted.kind === "task" ? this.#taskTarget(list, y) : this.#listTarget();
+    this.#scroll(list);
     this.#ghost.style.transform = `translate(${x}px, ${y}px) rotate(var(--lift-angle))`;
-    this.#scroll();
-    const target = this.lifted.kind === "task" ? this.#taskTarget(y) : this.#listTarget();
     if (target?.listId !== this.target?.listId || target?.before !== this.target?.before)
       this.target = target;
     this.#frame = requestAnimationFrame(() => this.#follow());
   }
 
-  #scroll(): void {
+  #scroll(list: HTMLElement | undefined): void {
     const { board } = this.options;
     const { x, y } = this.#pointer;
-    board.scrollLeft += push(x, board.getBoundingClientRect(), "left", "right");
-    if (this.lifted?.kind !== "task") return;
-    const cards = this.#listUnder(x)?.querySelector<HTMLElement>("[data-cards]");
-    if (cards) cards.scrollTop += push(y, cards.getBoundingClientRect(), "top", "bottom");
+    const cards = list?.querySelector<HTMLElement>("[data-cards]");
+    const across = push(x, board.getBoundingClientRect(), "left", "right");
+    const along = cards ? push(y, cards.getBoundingClientRect(), "top", "bottom") : 0;
+    if (across !== 0) board.scrollLeft += across;
+    if (cards && along !== 0) cards.scrollTop += along;
   }
 
   #listUnder(x: number): HTMLElement | undefined {
@@ -127,8 +130,7 @@ export class Drag {
     return lists.find((list) => x <= list.getBoundingClientRect().right) ?? lists.at(-1);
   }
 
-  #taskTarget(top: number): Target | null {
-    const list = this.#listUnder(this.#pointer.x);
+  #taskTarget(list: HTMLElement | undefined, top: number): Target | null {
     const listId = list?.dataset["list"];
     if (!list || !listId) return null;
     const middle = top + this.lifted!.height / 2;
