@@ -39,12 +39,17 @@ export class BoardUi {
   /** The list that a card is to be shown in, wherever it is scrolled to. */
   revealed = $state.raw<{ id: string } | null>(null);
 
+  readonly #words = $derived(this.filter.toLowerCase().split(/\s+/).filter(Boolean));
+  /** What these words leave of a list, so that an event filters the list it changes alone. */
+  readonly #left = $derived.by(() => {
+    void this.#words;
+    return new WeakMap<ListWithTasks, ListWithTasks>();
+  });
+
   /** The lists as they are shown: cards that don't fit the filter are left out. */
   readonly lists: ListWithTasks[] = $derived.by(() => {
     const lists = this.board.view?.lists ?? [];
-    const words = this.filter.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length === 0) return lists;
-    return lists.map((list) => ({ ...list, tasks: list.tasks.filter((task) => fits(task, words)) }));
+    return this.#words.length === 0 ? lists : lists.map((list) => this.#filtered(list));
   });
 
   /** The one card that Tab stops at. */
@@ -54,6 +59,14 @@ export class BoardUi {
   });
 
   constructor(readonly board: OpenBoard) {}
+
+  #filtered(list: ListWithTasks): ListWithTasks {
+    const known = this.#left.get(list);
+    if (known) return known;
+    const left = { ...list, tasks: list.tasks.filter((task) => fits(task, this.#words)) };
+    this.#left.set(list, left);
+    return left;
+  }
 
   /** Gives a card the keys, scrolling it into view. */
   async focus(id: string): Promise<void> {
