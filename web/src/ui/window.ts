@@ -6,8 +6,8 @@
 export type Row = { key: string; at: number } | { key: string; height: number };
 
 /** Lists up to this length are drawn whole. */
-export const WHOLE_MAX = 60;
-const AROUND_PX = 400;
+export const WHOLE_MAX = 30;
+const AROUND_PX = 300;
 const HEIGHT_GUESS_PX = 44;
 
 /** Where each card begins, in pixels from the list's top; one more than there are cards. */
