@@ -3,7 +3,16 @@
 // has come, is refused, or has waited too long for an event that will not come.
 
 import { putList, putTask, summaryOf, takeTask } from "../fold";
-import type { Board, BoardEvent, List, ListWithTasks, Snapshot, SnapshotEvent, Task } from "../wire";
+import type {
+  Board,
+  BoardEvent,
+  List,
+  ListWithTasks,
+  Snapshot,
+  SnapshotEvent,
+  Task,
+  TaskSummary,
+} from "../wire";
 
 /** A place among siblings, as a request names it; neither: the end. */
 export type Slot = { before: string } | { after: string } | { position: "top" } | Record<string, never>;
@@ -31,7 +40,13 @@ export type Answer = { task: Task } | { list: List } | { board: Board } | "delet
 
 /** The board as its viewer should see it. */
 export function overlay(confirmed: Snapshot, pending: readonly Pending[]): Snapshot {
-  return pending.reduce(laid, confirmed);
+  let board = confirmed;
+  for (let at = 0; at < pending.length;) {
+    const run = newAtEnd(pending, at);
+    board = run.length > 1 ? laidAtEnd(board, run) : laid(board, pending[at]!);
+    at += Math.max(1, run.length);
+  }
+  return board;
 }
 
 /** Whether the log has caught up with an answered change. `event` came last, if one did. */
@@ -72,6 +87,31 @@ function find(board: Snapshot, id: string): { version: number } | undefined {
   return undefined;
 }
 
+type AddTask = Extract<Change, { kind: "add_task" }>;
+
+/** The new tasks for the end of one list that stand together from here, none of them answered. */
+function newAtEnd(pending: readonly Pending[], from: number): AddTask[] {
+  const run: AddTask[] = [];
+  for (let at = from; at < pending.length; at++) {
+    const { answer, change } = pending[at]!;
+    const fits = answer === undefined && change.kind === "add_task" && Object.keys(change.slot).length === 0;
+    if (!fits || (run[0] && run[0].listId !== change.listId)) break;
+    run.push(change);
+  }
+  return run;
+}
+
+/** The same as one after the other. A paste makes hundreds, and each would look through the whole list. */
+function laidAtEnd(board: Snapshot, run: AddTask[]): Snapshot {
+  const ids = new Set(run.map((change) => change.id));
+  const lists = board.lists.map((list) =>
+    list.id === run[0]!.listId
+      ? { ...list, tasks: [...list.tasks.filter((task) => !ids.has(task.id)), ...run.map(unbornTask)] }
+      : list,
+  );
+  return { ...board, lists };
+}
+
 function laid(board: Snapshot, pending: Pending): Snapshot {
   const { answer, change } = pending;
   if (answer !== undefined && answer !== "deleted") return laidAnswer(board, answer);
@@ -102,12 +142,7 @@ function changed(lists: ListWithTasks[], change: Exclude<Change, { kind: "rename
     case "delete_list":
       return without(lists, change.id);
     case "add_task": {
-      const task = {
-        ...unborn(change.id),
-        listId: change.listId,
-        title: change.title,
-        hasDescription: false,
-      };
+      const task = unbornTask(change);
       return lists.map((list) =>
         list.id === change.listId ? { ...list, tasks: placed(list.tasks, task, change.slot) } : list,
       );
@@ -145,7 +180,8 @@ function edited(list: ListWithTasks, change: Extract<Change, { kind: "edit_task"
 
 /** A place by neighbours needs no rank; one whose neighbour has gone is the end. */
 function placed<T extends { id: string }>(siblings: T[], one: T, slot: Slot): T[] {
-  return without(siblings, one.id).toSpliced(indexOf(without(siblings, one.id), slot), 0, one);
+  const others = without(siblings, one.id);
+  return others.toSpliced(indexOf(others, slot), 0, one);
 }
 
 function indexOf(siblings: { id: string }[], slot: Slot): number {
@@ -158,6 +194,10 @@ function indexOf(siblings: { id: string }[], slot: Slot): number {
 
 function without<T extends { id: string }>(things: T[], id: string): T[] {
   return things.filter((thing) => thing.id !== id);
+}
+
+function unbornTask({ id, listId, title }: AddTask): TaskSummary {
+  return { ...unborn(id), listId, title, hasDescription: false };
 }
 
 /** The fields of a thing that the server has yet to give. */
