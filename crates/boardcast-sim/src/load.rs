@@ -18,7 +18,7 @@ use crate::wait::WAIT;
 /// How long a writer waits before it asks again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Tasks that a writer has at a time, so that boards stay of a size that people have.
+/// Tasks that a writer has at a time for each of its boards, so that boards stay of a size that people have.
 const TASKS_MAX: usize = 5;
 
 /// A board to write to.
@@ -73,7 +73,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// One writer for each of the boards, as fast as it is answered. Tasks get ids that follow from
+    /// One writer for each of the boards, as fast as it is answered; fewer writers have several
+    /// boards each. Tasks get ids that follow from
     /// the seed, so two loads on one server need two seeds.
     ///
     /// # Panics
@@ -125,6 +126,13 @@ impl Load {
         self
     }
 
+    /// Each writer has one board at least, and each board one writer.
+    fn grounds_of(&self, number: usize) -> Vec<Ground> {
+        let first = number % self.grounds.len();
+        let own = self.grounds.iter().skip(first).step_by(self.writers);
+        own.cloned().collect()
+    }
+
     /// Starts writing, in tasks of the current runtime.
     pub fn spawn(self) -> LoadHandle {
         let (stop_tx, stop_rx) = watch::channel(false);
@@ -134,7 +142,7 @@ impl Load {
         for number in 0..self.writers {
             let writer = Writer {
                 load: self.clone(),
-                ground: self.grounds[number % self.grounds.len()].clone(),
+                grounds: self.grounds_of(number),
                 number,
                 random: random.fork(),
                 tasks: Vec::new(),
@@ -199,11 +207,11 @@ impl LoadHandle {
 /// One client that writes.
 struct Writer {
     load: Load,
-    ground: Ground,
+    grounds: Vec<Ground>,
     number: usize,
     random: Random,
-    /// What it made and did not delete. Nobody else touches these.
-    tasks: Vec<String>,
+    /// What it made and did not delete, each on which of its grounds. Nobody else touches these.
+    tasks: Vec<(String, usize)>,
     asked: u64,
     connection: Option<Connection>,
     ledger: Ledger,
@@ -214,6 +222,8 @@ struct Writer {
 struct Wish {
     kind: &'static str,
     task: String,
+    /// Which of the writer's grounds it is on.
+    ground: usize,
     method: &'static str,
     path: String,
     body: Option<Value>,
@@ -251,7 +261,7 @@ impl Writer {
         let answer = self.ask(&request).await;
         self.learn(&wish, answer.as_ref());
         self.ledger.written.push(Written {
-            board: self.ground.board.clone(),
+            board: self.grounds[wish.ground].board.clone(),
             kind: wish.kind,
             thing: wish.task,
             request,
@@ -286,19 +296,19 @@ impl Writer {
             self.acked_tx.send_modify(|acked| *acked += 1);
         }
         match wish.kind {
-            "task_created" if is_acked => self.tasks.push(wish.task.clone()),
-            "task_deleted" => self.tasks.retain(|task| *task != wish.task),
-            _ if answer.is_none() => self.tasks.retain(|task| *task != wish.task),
+            "task_created" if is_acked => self.tasks.push((wish.task.clone(), wish.ground)),
+            "task_deleted" => self.tasks.retain(|(task, _)| *task != wish.task),
+            _ if answer.is_none() => self.tasks.retain(|(task, _)| *task != wish.task),
             _ => {}
         }
     }
 
     fn wish(&mut self) -> Wish {
-        let is_full = self.tasks.len() == TASKS_MAX;
+        let is_full = self.tasks.len() == TASKS_MAX * self.grounds.len();
         if self.tasks.is_empty() || (!is_full && self.random.one_in(3)) {
             return self.wish_to_create();
         }
-        let task = self.random.pick(&self.tasks).clone();
+        let (task, ground) = self.random.pick(&self.tasks).clone();
         let path = format!("/tasks/{task}");
         let (kind, method, path, body) = match self.random.below(8) {
             0 => ("task_deleted", "DELETE", path, None),
@@ -308,13 +318,14 @@ impl Writer {
             }
             _ => {
                 let mut body = self.slot();
-                body["listId"] = json!(self.random.pick(&self.ground.lists));
+                body["listId"] = json!(self.random.pick(&self.grounds[ground].lists));
                 ("task_moved", "PATCH", format!("{path}/move"), Some(body))
             }
         };
         Wish {
             kind,
             task,
+            ground,
             method,
             path,
             body,
@@ -323,16 +334,18 @@ impl Writer {
 
     fn wish_to_create(&mut self) -> Wish {
         let task = self.name("task");
+        let ground = self.random.below(self.grounds.len() as u64) as usize;
         let mut body = self.slot();
         body["id"] = json!(task);
         body["title"] = json!(self.name("made"));
-        body["listId"] = json!(self.random.pick(&self.ground.lists));
+        body["listId"] = json!(self.random.pick(&self.grounds[ground].lists));
         if self.load.description > 0 {
             body["description"] = json!("d".repeat(self.load.description));
         }
         Wish {
             kind: "task_created",
             task,
+            ground,
             method: "POST",
             path: "/tasks".to_owned(),
             body: Some(body),
