@@ -8,6 +8,7 @@
 
 mod house;
 mod imports;
+mod soak;
 mod source;
 mod steps;
 mod tools;
@@ -42,6 +43,7 @@ Checks Boardcast. Usage: cargo xtask VERB
   house    step 1 alone: takes a moment, needs no build
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
+  soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
   help     this text
 
 Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         ]),
         ["house"] => steps::run(&[HOUSE]),
         ["audit"] => steps::run(&[ADVISORIES]),
+        ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),
         ["tools"] => tools::install_cargo_deny(&tree::root()),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -6,6 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+static int sync_folder(const char *file) {
+    char path[4096];
+    snprintf(path, sizeof path, "%.*s", (int)(strrchr(file, '/') - file), file);
+    int folder = open(path, O_RDONLY | O_DIRECTORY);
+    int done = fsync(folder);
+    close(folder);
+    return done;
+}
+
 int main(int count, char **words) {
     int fd = open(words[1], O_RDWR | O_CREAT, 0644);
     char bytes[1];
@@ -21,6 +30,7 @@ int main(int count, char **words) {
         if (!strcmp(word, "pread64")) done = pread64(fd, bytes, 1, 0);
         if (!strcmp(word, "fsync")) done = fsync(fd);
         if (!strcmp(word, "fdatasync")) done = fdatasync(fd);
+        if (!strcmp(word, "sync_folder")) done = sync_folder(words[1]);
         if (!strcmp(word, "grow")) done = ftruncate(fd, 1L << 34);
         if (!strcmp(word, "shrink")) done = ftruncate64(fd, 1);
         printf("%s %ld %d\n", word, done, errno);

@@ -10,12 +10,14 @@
 //! board through cuts and restarts and [`merged`] several in one stream, [`oracle`] judges a
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
 //! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
-//! slow or fail.
+//! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
+//! that way, or by `kill -9`, again and again under a load, and judges.
 
 pub mod client;
 pub mod crowd;
 pub mod cursor;
 mod dial;
+pub mod disk;
 pub mod fold;
 mod http1;
 mod joint;
@@ -23,6 +25,8 @@ pub mod ledger;
 pub mod load;
 pub mod merged;
 pub mod oracle;
+pub mod outage;
+pub mod power;
 pub mod program;
 pub mod random;
 #[cfg(test)]

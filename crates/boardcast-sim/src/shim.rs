@@ -216,7 +216,7 @@ fn explain_missing_compiler(fault: io::Error) -> io::Error {
 
 /// The path as /proc/self/fd shows it: absolute, without symbolic links. The file itself need not
 /// be there.
-fn as_the_kernel_names(data: &Path) -> io::Result<PathBuf> {
+pub(crate) fn as_the_kernel_names(data: &Path) -> io::Result<PathBuf> {
     let folder = data
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -18,6 +18,7 @@ mod load;
 mod merged;
 mod movers;
 mod moves;
+mod outages;
 mod pages;
 mod program;
 mod property;
