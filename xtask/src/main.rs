@@ -6,6 +6,7 @@
     reason = "printing is what a command-line tool is for"
 )]
 
+mod bench;
 mod house;
 mod imports;
 mod soak;
@@ -43,6 +44,8 @@ Checks Boardcast. Usage: cargo xtask VERB
   house    step 1 alone: takes a moment, needs no build
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
+  bench    [--quick] [--write FILE] [writes|fanout|storms|stalled|idle|snapshot|resume|peers ...]: what the server costs, beside
+           the floor and nginx with nchan. All of it takes about ten minutes; --quick only shows that it runs
   soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
   help     this text
 
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         ]),
         ["house"] => steps::run(&[HOUSE]),
         ["audit"] => steps::run(&[ADVISORIES]),
+        ["bench", ref words @ ..] => bench::run(&tree::root(), words),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),
         ["tools"] => tools::install_cargo_deny(&tree::root()),
         [] | ["help" | "--help" | "-h"] => {

@@ -56,10 +56,7 @@ pub(crate) fn require(root: &Path, needs: &[&Need]) -> Result<()> {
         .filter(|(need, names, _)| needs.contains(&need) && installed(names).is_none())
         .map(|(_, _, package)| *package)
         .collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    install_packages(&packages.join(" "))
+    install_packages("the tests start", &packages)
 }
 
 fn missing_for_rust(root: &Path) -> Vec<String> {
@@ -166,15 +163,33 @@ fn has_our_cargo_deny(root: &Path) -> bool {
     })
 }
 
-fn install_packages(packages: &str) -> Result<()> {
+/// The module that puts event streams into nginx, and the Debian package it comes in.
+const NCHAN: (&str, &str) = (
+    "/usr/lib/nginx/modules/ngx_nchan_module.so",
+    "libnginx-mod-nchan",
+);
+
+/// Makes sure that what the bench compares with is there.
+pub(crate) fn require_nchan() -> Result<()> {
+    let (module, package) = NCHAN;
+    if Path::new(module).exists() && installed(&["nginx"]).is_some() {
+        return Ok(());
+    }
+    install_packages("the bench compares with", &["nginx", package])
+}
+
+/// Installs packages where that needs nobody's password, else fails with what to type.
+fn install_packages(who: &str, missing: &[&str]) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
     let install = format!("install --yes --no-install-recommends {packages}");
     let can_install = is_root() && runs(Command::new("apt-get").arg("--version"));
     if !can_install {
-        bail!(
-            "the tests start {packages}: `sudo apt-get {install}`, or your system's packages of them"
-        )
+        bail!("{who} {packages}: `sudo apt-get {install}`, or your system's packages of them")
     }
-    eprintln!("xtask: the tests start {packages}; installing");
+    eprintln!("xtask: {who} {packages}; installing");
     steps::run_as("apt-get", apt_get(), "update")?;
     steps::run_as("apt-get", apt_get(), &install)
 }

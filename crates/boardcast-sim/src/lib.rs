@@ -11,8 +11,9 @@
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
 //! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
 //! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
-//! that way, or by `kill -9`, again and again under a load, and judges.
+//! that way, or by `kill -9`, again and again under a load, and judges. [`bench`] measures.
 
+pub mod bench;
 pub mod client;
 pub mod crowd;
 pub mod cursor;

@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod backup;
 mod bad_input;
+mod bench;
 mod child;
 mod churn;
 mod cli;

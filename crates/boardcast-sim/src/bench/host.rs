@@ -1,0 +1,129 @@
+//! The machine and its processes, as the kernel tells: CPU time, memory, descriptors. Linux.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// `CLK_TCK`, which is 100 on every Linux that matters.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// CPU that these processes have used since they began, user and system, in microseconds. The kernel
+/// counts in nanoseconds and tells in hundredths of a second.
+pub(crate) fn cpu_us(pids: &[u32]) -> f64 {
+    pids.iter().map(|pid| cpu_of(*pid).unwrap_or(0.0)).sum()
+}
+
+fn cpu_of(pid: u32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name, in brackets, and may hold anything.
+    let rest = &stat[stat.rfind(')')? + 2..];
+    let mut fields = rest.split(' ').skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_SECOND * 1e6)
+}
+
+/// Memory that these processes have resident, in bytes.
+pub(crate) fn resident(pids: &[u32]) -> f64 {
+    pids.iter().map(|pid| status_of(*pid, "VmRSS:")).sum()
+}
+
+/// The most that they ever had.
+pub(crate) fn resident_max(pids: &[u32]) -> f64 {
+    pids.iter().map(|pid| status_of(*pid, "VmHWM:")).sum()
+}
+
+fn status_of(pid: u32, field: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    number_after(&status, field) * 1024.0
+}
+
+/// Memory of all TCP sockets in this network namespace, in bytes.
+pub(crate) fn tcp_memory() -> f64 {
+    let stat = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let tcp = stat.lines().find(|line| line.starts_with("TCP:"));
+    number_after(tcp.unwrap_or_default(), " mem ") * 4096.0
+}
+
+fn number_after(text: &str, what: &str) -> f64 {
+    let rest = text.find(what).map(|at| &text[at + what.len()..]);
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    word.and_then(|word| word.parse().ok()).unwrap_or(0.0)
+}
+
+/// A process's children.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let list = fs::read_to_string(path).unwrap_or_default();
+    list.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Whether a process has ended.
+pub(crate) fn is_gone(pid: u32) -> bool {
+    !Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Lets this process and those it starts have as many descriptors as the system allows; so many.
+pub fn raise_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // What there is already is the worst that can be left.
+    let _ = setrlimit(Resource::Nofile, raised);
+    let now = getrlimit(Resource::Nofile).current;
+    now.map_or(usize::MAX, |count| {
+        usize::try_from(count).unwrap_or(usize::MAX)
+    })
+}
+
+/// Lines about this machine.
+pub fn describe() -> Vec<String> {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find(|line| line.starts_with("model name"));
+    let model = model
+        .and_then(|line| line.split(": ").nth(1))
+        .unwrap_or("unknown");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = number_after(&memory, "MemTotal:") / 1024.0 / 1024.0;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    vec![
+        format!("CPU: {model}, {cores} cores; {memory:.0} GiB of memory"),
+        format!("Kernel: {}", said("uname", &["-sr"])),
+        format!("Date: {} (UTC)", said("date", &["-u", "+%Y-%m-%d %H:%M"])),
+        format!("Load average when it began: {load}"),
+    ]
+}
+
+/// The first line that a program prints.
+pub fn said(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output();
+    let output = output.map(|output| [output.stdout, output.stderr].concat());
+    let text = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
+    text.lines().next().unwrap_or("unknown").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_uses_time() {
+        let own = [std::process::id()];
+        assert!(resident(&own) > 100_000.0 && resident_max(&own) >= resident(&own) / 2.0);
+        let before = cpu_us(&own);
+        let mut sum = 0_u64;
+        while cpu_us(&own) - before < 20_000.0 {
+            sum = (0..100_000).fold(sum, u64::wrapping_add);
+        }
+        assert!(sum > 0);
+        assert_eq!(cpu_us(&[]), 0.0);
+    }
+}

@@ -1,0 +1,222 @@
+//! Ours beside nginx with nchan, a well-known server of event streams: the same load, turn by turn.
+//! nchan keeps messages in memory and knows nothing of boards, writes on disk or places in a log, so
+//! it does less; what it does, it does well.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use super::cases::{memory_by_watchers, net, of, per_second};
+use super::host;
+use super::report::{Part, digits, median, slope, thousands};
+use super::stage::{Stage, calm, fan_out};
+use super::swarm::Target;
+
+/// Where Debian puts it.
+const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
+/// As many as our server has threads.
+const WORKERS: usize = 2;
+
+struct Nchan {
+    _child: Child,
+    master: Pid,
+    target: Target,
+}
+
+impl Drop for Nchan {
+    /// Told, not killed: workers outlive a master that is killed.
+    fn drop(&mut self) {
+        let _ = kill_process(self.master, Signal::TERM);
+        let begun = Instant::now();
+        while !self.target.pids.iter().all(|pid| host::is_gone(*pid))
+            && begun.elapsed() < Duration::from_secs(10)
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
+    let mut part = Part::new(
+        "Beside nginx with nchan",
+        &[
+            "watchers",
+            "ours: CPU µs a delivery",
+            "nchan",
+            "floor",
+            "ours ÷ nchan",
+            "ours ÷ floor",
+            "ours p50 ms",
+            "p99",
+            "nchan p50 ms",
+            "p99",
+            "ours deliveries/s",
+            "nchan",
+        ],
+        "The same load, events of the same size, ours, nchan and the floor in turn; ratios are medians of the rounds. CPU a \
+         delivery is without what the same write costs when nobody watches. Ours commits every event to disk before it \
+         sends it and can replay all of them; nchan keeps the last few in memory and is asked for no more, so its latency \
+         has no sync in it. nginx runs two workers.",
+    );
+    let ours = stage.ours(1).await?;
+    let nchan = start_nchan(stage.folder()).await?;
+    let time = stage.time(2_000);
+    let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time)?.cpu_per_event());
+    let (quiet_us, nchan_quiet_us) = (quiet(&ours.target)?, quiet(&nchan.target)?);
+    let floor_quiet_us = quiet(&stage.floor(400))?;
+    let sizes: &[usize] = if stage.is_quick() {
+        &[50]
+    } else {
+        &[100, 1_000, 10_000]
+    };
+    for watchers in sizes.iter().map(|wanted| stage.watchers(*wanted)) {
+        let (mut own, mut other, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut to_other, mut to_bare) = (Vec::new(), Vec::new());
+        for _ in 0..stage.pairs() {
+            let figures = fan_out(&ours.target, watchers, time)?;
+            let bytes = figures.bytes_per_delivery();
+            // An id and its line ends are some forty bytes there.
+            let same = Target {
+                body_bytes: bytes.saturating_sub(40),
+                ..nchan.target.clone()
+            };
+            let theirs = fan_out(&same, watchers, time)?;
+            let floor = fan_out(&stage.floor(bytes), watchers, time)?;
+            let cost = net(&figures, quiet_us);
+            to_other.push(cost / net(&theirs, nchan_quiet_us));
+            to_bare.push(cost / net(&floor, floor_quiet_us));
+            own.push(figures);
+            other.push(theirs);
+            bare.push(floor);
+        }
+        let ratio = median(&to_other);
+        part.row([
+            thousands(watchers as f64),
+            digits(of(&own, |figures| net(figures, quiet_us))),
+            digits(of(&other, |figures| net(figures, nchan_quiet_us))),
+            digits(of(&bare, |figures| net(figures, floor_quiet_us))),
+            digits(ratio),
+            digits(median(&to_bare)),
+            digits(of(&own, |figures| figures.latencies.percentile(50.0))),
+            digits(of(&own, |figures| figures.latencies.percentile(99.0))),
+            digits(of(&other, |figures| figures.latencies.percentile(50.0))),
+            digits(of(&other, |figures| figures.latencies.percentile(99.0))),
+            thousands(of(&own, per_second)),
+            thousands(of(&other, per_second)),
+        ]);
+        stage.say(&format!("  {watchers} watchers: {ratio:.2} times nchan"));
+        let latency = of(&own, |figures| figures.latencies.percentile(50.0))
+            / of(&other, |figures| figures.latencies.percentile(50.0));
+        part.ratio(format!(
+            "Beside nchan, one delivery to each of {} watchers costs {} times its CPU and takes {} times as long (median, ours with the commit).",
+            thousands(watchers as f64),
+            digits(ratio),
+            digits(latency)
+        ));
+    }
+    let (own, other) = (
+        slope(&memory_by_watchers(&stage, &ours.target)?),
+        slope(&memory_by_watchers(&stage, &nchan.target)?),
+    );
+    part.ratio(format!(
+        "An idle watcher costs {} KB of our memory and {} KB of nginx's with nchan.",
+        digits(own / 1e3),
+        digits(other / 1e3)
+    ));
+    Ok(part)
+}
+
+async fn start_nchan(folder: &Path) -> Result<Nchan, String> {
+    let text = |fault: std::io::Error| fault.to_string();
+    if !Path::new(MODULE).exists() {
+        return Err(format!(
+            "there is no {MODULE}: install nginx and libnginx-mod-nchan"
+        ));
+    }
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
+    let addr = free.local_addr().map_err(text)?;
+    drop(free);
+    let place = folder.join("nginx");
+    fs::create_dir(&place).map_err(text)?;
+    let file = place.join("nginx.conf");
+    fs::write(&file, configuration(&place, addr)).map_err(text)?;
+    let child = Command::new("/usr/sbin/nginx")
+        .arg("-c")
+        .arg(&file)
+        .arg("-p")
+        .arg(&place)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|fault| format!("nginx: {fault}"))?;
+    let pid = child.id().ok_or("nginx ended at once")?;
+    let master = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let master = master.ok_or("nginx has no pid")?;
+    let begun = Instant::now();
+    while TcpStream::connect(addr).is_err() || host::children(pid).len() < WORKERS {
+        if begun.elapsed() > Duration::from_secs(10) {
+            return Err(format!(
+                "nginx does not listen; see {}",
+                place.join("error.log").display()
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pids = host::children(pid);
+    calm(&pids);
+    let target = Target {
+        addr,
+        pids,
+        watch: "/sub".into(),
+        method: "POST".into(),
+        path: "/pub".into(),
+        body: "{mark}{fill}".into(),
+        body_bytes: 350,
+    };
+    Ok(Nchan {
+        _child: child,
+        master,
+        target,
+    })
+}
+
+fn configuration(place: &Path, addr: SocketAddr) -> String {
+    let place = place.display();
+    format!(
+        "load_module {MODULE};
+daemon off;
+worker_processes {WORKERS};
+pid {place}/nginx.pid;
+error_log {place}/error.log;
+events {{ worker_connections 19000; }}
+http {{
+  access_log off;
+  client_body_temp_path {place}/body;
+  proxy_temp_path {place}/proxy;
+  fastcgi_temp_path {place}/fastcgi;
+  uwsgi_temp_path {place}/uwsgi;
+  scgi_temp_path {place}/scgi;
+  keepalive_requests 1000000000;
+  server {{
+    listen {addr} backlog=4096;
+    location = /pub {{
+      nchan_publisher;
+      nchan_channel_id bench;
+      nchan_message_buffer_length 20;
+    }}
+    location = /sub {{
+      nchan_subscriber eventsource;
+      nchan_channel_id bench;
+      nchan_subscriber_first_message newest;
+    }}
+  }}
+}}
+"
+    )
+}

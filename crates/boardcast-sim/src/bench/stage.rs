@@ -1,0 +1,299 @@
+//! What every case needs: our server with a board, the floor, and a measured stretch of work.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::swarm::{Swarm, Target};
+use super::{Bench, Case, floor, host};
+use crate::bench::spread::Spread;
+use crate::client::Client;
+use crate::program::Program;
+
+/// The board that everything happens on.
+pub(crate) const BOARD: &str = "bench";
+
+/// Bytes of a write's body: an event of some 350 bytes.
+const BODY_BYTES: usize = 120;
+
+/// Watchers of the floor when it stands for one send.
+const UNIT_WATCHERS: usize = 1_000;
+
+/// Writes before those that are measured.
+const WARM_UP: u64 = 3;
+
+/// Descriptors of the load that are no watchers.
+const DESCRIPTORS_SPARE: usize = 600;
+
+/// Our server while it runs.
+pub(crate) struct Ours {
+    _program: Program,
+    pub(crate) target: Target,
+}
+
+pub(crate) struct Stage {
+    bench: Bench,
+    folder: PathBuf,
+    servers: usize,
+    floor: Target,
+    _floor: Option<Program>,
+    descriptors: usize,
+}
+
+/// A stretch of work, and what it cost the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) events: f64,
+    pub(crate) deliveries: f64,
+    pub(crate) bytes: f64,
+    pub(crate) seconds: f64,
+    pub(crate) cpu_us: f64,
+    pub(crate) latencies: Spread,
+    pub(crate) answer_times: Spread,
+}
+
+impl Figures {
+    pub(crate) fn cpu_per_delivery(&self) -> f64 {
+        self.cpu_us / self.deliveries
+    }
+
+    pub(crate) fn cpu_per_event(&self) -> f64 {
+        self.cpu_us / self.events
+    }
+
+    pub(crate) fn bytes_per_delivery(&self) -> usize {
+        (self.bytes / self.deliveries).round() as usize
+    }
+}
+
+impl Stage {
+    pub(crate) async fn set(bench: &Bench, case: Case) -> Result<Stage, String> {
+        let folder = bench.folder.join(format!("{case:?}"));
+        std::fs::create_dir(&folder).map_err(|fault| fault.to_string())?;
+        let (floor, running) = start_floor(bench, &folder).await?;
+        Ok(Stage {
+            bench: bench.clone(),
+            folder,
+            servers: 0,
+            floor,
+            _floor: running,
+            descriptors: host::raise_descriptors(),
+        })
+    }
+
+    pub(crate) fn say(&self, what: &str) {
+        (self.bench.say)(what);
+    }
+
+    pub(crate) fn is_quick(&self) -> bool {
+        self.bench.is_quick
+    }
+
+    /// One number for a bench, another for a look whether it runs.
+    pub(crate) fn size(&self, whole: usize, quick: usize) -> usize {
+        if self.bench.is_quick { quick } else { whole }
+    }
+
+    /// How long a measured stretch is.
+    pub(crate) fn time(&self, whole_ms: u64) -> Duration {
+        Duration::from_millis(if self.bench.is_quick { 50 } else { whole_ms })
+    }
+
+    /// How often each thing is measured, turn by turn with what it is compared to.
+    pub(crate) fn pairs(&self) -> usize {
+        self.size(3, 1)
+    }
+
+    /// So many watchers, or as many as there can be descriptors for.
+    pub(crate) fn watchers(&self, wanted: usize) -> usize {
+        let most = self.descriptors.saturating_sub(DESCRIPTORS_SPARE);
+        if wanted > most {
+            self.say(&format!(
+                "  {wanted} watchers need more descriptors than the {} allowed here: {most}",
+                self.descriptors
+            ));
+        }
+        wanted.min(most)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Our server on a new file, with a board on which each writer has a task.
+    pub(crate) async fn ours(&mut self, writers: usize) -> Result<Ours, String> {
+        let data = self.data();
+        self.ours_on(&data, writers, &[]).await
+    }
+
+    pub(crate) fn data(&mut self) -> PathBuf {
+        self.servers += 1;
+        self.folder.join(format!("server-{}.db", self.servers))
+    }
+
+    pub(crate) async fn ours_on(
+        &self,
+        data: &Path,
+        writers: usize,
+        env: &[(String, String)],
+    ) -> Result<Ours, String> {
+        let args = ["--log", "warn", "--no-demo"];
+        let program = Program::start(&self.bench.binary, data, &args, env).await;
+        let program = program.map_err(|fault| fault.to_string())?;
+        prepare(program.addr(), writers).await?;
+        let target = Target {
+            addr: program.addr(),
+            pids: vec![program.pid()],
+            watch: format!("/boards/{BOARD}/events"),
+            method: "PATCH".into(),
+            path: "/tasks/bench-{writer}".into(),
+            body: "{\"title\":\"{mark}{fill}\"}".into(),
+            body_bytes: BODY_BYTES,
+        };
+        Ok(Ours {
+            _program: program,
+            target,
+        })
+    }
+
+    /// The floor, sending as many bytes for each event.
+    pub(crate) fn floor(&self, frame_bytes: usize) -> Target {
+        let mut floor = self.floor.clone();
+        floor.body_bytes = frame_bytes.saturating_sub(floor::FRAME_BYTES + 3);
+        floor
+    }
+
+    /// CPU of one bare send to one of a thousand sockets at this moment, in microseconds.
+    pub(crate) fn unit(&self) -> Result<f64, String> {
+        let watchers = self.size(UNIT_WATCHERS, 20);
+        let floor = self.floor(400);
+        Ok(fan_out(&floor, watchers, self.time(1_000))?.cpu_per_delivery())
+    }
+}
+
+async fn start_floor(bench: &Bench, folder: &Path) -> Result<(Target, Option<Program>), String> {
+    let target = |addr, pids| Target {
+        addr,
+        pids,
+        watch: "/".into(),
+        method: "POST".into(),
+        path: "/".into(),
+        body: "{mark}{fill}".into(),
+        body_bytes: 0,
+    };
+    if let Some(program) = &bench.floor {
+        let started = Program::start(program, folder, &["floor"], &[]).await;
+        let program = started.map_err(|fault| format!("the floor: {fault}"))?;
+        return Ok((target(program.addr(), vec![program.pid()]), Some(program)));
+    }
+    let text = |fault: std::io::Error| fault.to_string();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
+    let addr = listener.local_addr().map_err(text)?;
+    let thread = std::thread::Builder::new().name("floor".into());
+    thread
+        .spawn(move || floor::serve(&listener))
+        .map_err(text)?;
+    Ok((target(addr, Vec::new()), None))
+}
+
+async fn prepare(addr: SocketAddr, writers: usize) -> Result<(), String> {
+    let client = Client::new(addr);
+    let mut wanted = vec![
+        ("/boards", json!({"id": BOARD, "name": "Bench"})),
+        (
+            "/lists",
+            json!({"id": "bench-list", "boardId": BOARD, "name": "Bench"}),
+        ),
+    ];
+    for writer in 0..writers {
+        let task =
+            json!({"id": format!("bench-{writer}"), "listId": "bench-list", "title": "Bench"});
+        wanted.push(("/tasks", task));
+    }
+    for (path, body) in wanted {
+        let answer = client
+            .post(path, &body)
+            .await
+            .map_err(|fault| fault.to_string())?;
+        // A file of an earlier bench has them.
+        if answer.status != 201 {
+            return Err(format!(
+                "{path} was answered {}: {}",
+                answer.status,
+                answer.text()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Measures what a piece of work on a swarm costs its server.
+pub(crate) fn measure(
+    swarm: &mut Swarm,
+    target: &Target,
+    work: impl FnOnce(&mut Swarm) -> Result<u64, String>,
+) -> Result<Figures, String> {
+    swarm.tally.latencies = Spread::default();
+    swarm.tally.answer_times = Spread::default();
+    let (deliveries, bytes) = (swarm.tally.deliveries, swarm.tally.bytes);
+    let (begun, cpu) = (Instant::now(), host::cpu_us(&target.pids));
+    let events = work(swarm)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let cpu_us = host::cpu_us(&target.pids) - cpu;
+    Ok(Figures {
+        events: events as f64,
+        deliveries: (swarm.tally.deliveries - deliveries) as f64,
+        bytes: (swarm.tally.bytes - bytes) as f64,
+        seconds,
+        cpu_us,
+        latencies: swarm.tally.latencies.clone(),
+        answer_times: swarm.tally.answer_times.clone(),
+    })
+}
+
+/// One event after another to so many watchers.
+pub(crate) fn fan_out(target: &Target, watchers: usize, time: Duration) -> Result<Figures, String> {
+    let mut swarm = Swarm::new(target, 1)?;
+    swarm.watch(watchers)?;
+    swarm.write_alone(Duration::ZERO, WARM_UP)?;
+    calm(&target.pids);
+    let figures = measure(&mut swarm, target, |swarm| swarm.write_alone(time, 5))?;
+    swarm.verify()?;
+    drop(swarm);
+    calm(&target.pids);
+    Ok(figures)
+}
+
+/// One event after another to so many watchers of any server, in a sentence.
+///
+/// # Errors
+/// If it can't be asked, or anything was lost, doubled or out of order.
+pub fn fan_out_of(target: &Target, watchers: usize, time: Duration) -> Result<String, String> {
+    host::raise_descriptors();
+    let figures = fan_out(target, watchers, time)?;
+    Ok(format!(
+        "{} events to {watchers} watchers: {:.0} deliveries/s, {:.2} µs CPU per delivery, p50 {:.2} ms, p99 {:.2} ms; nothing lost, doubled or out of order",
+        figures.events,
+        figures.deliveries / figures.seconds,
+        figures.cpu_per_delivery(),
+        figures.latencies.percentile(50.0),
+        figures.latencies.percentile(99.0),
+    ))
+}
+
+/// Waits until a server has done what still had to be done: what it costs to let connections go must
+/// not count for the next.
+pub(crate) fn calm(pids: &[u32]) {
+    let begun = Instant::now();
+    let mut before = host::cpu_us(pids);
+    loop {
+        std::thread::sleep(Duration::from_millis(50));
+        let now = host::cpu_us(pids);
+        if now - before < 10_000.0 || begun.elapsed() > Duration::from_secs(5) {
+            return;
+        }
+        before = now;
+    }
+}
