@@ -35,11 +35,11 @@ struct control {
 enum swallow { SWALLOW_DB = 1, SWALLOW_WAL = 2, SWALLOW_FOLDER = 4 };
 
 /* Keep in step with `Record` in disk.rs. */
-enum kind { CREATE = 1, WRITE, TRUNCATE, SYNC, RENAME, REMOVE, SYNC_FOLDER };
+enum kind { CREATE = 1, WRITE, TRUNCATE, SYNC, RENAME, REMOVE, SYNC_FOLDER, LINK };
 
 struct head {
     uint32_t kind;
-    uint32_t name_bytes; /* two names, a NUL between them, for RENAME */
+    uint32_t name_bytes; /* two names, a NUL between them, for RENAME and LINK */
     uint64_t at;         /* offset of a write, length after a truncation */
     uint64_t data_bytes;
 };
@@ -99,7 +99,8 @@ static int path_of(int fd, char *path, size_t size) {
     if (length < 0)
         return 0;
     path[length] = 0;
-    return 1;
+    /* What has no name any more is nobody's to find. */
+    return strstr(path, " (deleted)") == NULL;
 }
 
 static int is_folder(const char *path) {
@@ -255,20 +256,38 @@ int ftruncate64(int fd, off64_t length) {
     return truncate_file(fd, length);
 }
 
-int rename(const char *from, const char *to) {
+/* A second name for a file, or another one instead. */
+static int name_file(enum kind kind, const char *from, const char *to, int flags) {
     const char *old = name_in(from), *new = name_in(to);
-    if (!old && !new)
-        return (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
-    if (!old || !new)
+    if (!old != !new)
         give_up("follow a file that comes or goes under another name:", from);
     char names[8192];
-    int length = snprintf(names, sizeof names, "%s%c%s", old, 0, new);
-    lock();
-    int done = (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+    int length = old ? snprintf(names, sizeof names, "%s%c%s", old, 0, new) : 0;
+    if (old)
+        lock();
+    int done = kind == RENAME
+                   ? (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to)
+                   : (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, flags);
+    if (!old)
+        return done;
     if (done == 0)
-        record(RENAME, names, (size_t)length, 0, NULL, 0);
+        record(kind, names, (size_t)length, 0, NULL, 0);
     unlock();
     return done;
+}
+
+int rename(const char *from, const char *to) {
+    return name_file(RENAME, from, to, 0);
+}
+
+int link(const char *from, const char *to) {
+    return name_file(LINK, from, to, 0);
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+    if (from_folder != AT_FDCWD || to_folder != AT_FDCWD)
+        return (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+    return name_file(LINK, from, to, flags);
 }
 
 int unlink(const char *path) {

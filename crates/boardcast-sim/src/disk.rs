@@ -33,6 +33,8 @@ pub enum Record {
     Remove(String),
     /// The folder's names were synced.
     SyncFolder,
+    /// A file has a second name.
+    Link(String, String),
 }
 
 /// Reads a journal as the shim writes it. The process may have died in the midst of its last record;
@@ -65,9 +67,14 @@ fn read_record(bytes: &[u8]) -> Option<(Record, &[u8])> {
         2 => Record::Write(name, at, data.to_vec()),
         3 => Record::Truncate(name, at),
         4 => Record::Sync(name),
-        5 => {
+        5 | 8 => {
             let (old, new) = name.split_once('\0').expect("two names");
-            Record::Rename(old.to_owned(), new.to_owned())
+            let make = if kind == 5 {
+                Record::Rename
+            } else {
+                Record::Link
+            };
+            make(old.to_owned(), new.to_owned())
         }
         6 => Record::Remove(name),
         7 => Record::SyncFolder,
@@ -140,6 +147,11 @@ impl Disk {
             }
             Record::Remove(name) => {
                 self.names.remove(&name).expect("a file to remove");
+                self.history.push(self.names.clone());
+            }
+            Record::Link(old, new) => {
+                let file = *self.names.get(&old).expect("a file to link to");
+                self.names.insert(new, file);
                 self.history.push(self.names.clone());
             }
             Record::SyncFolder => self.history = vec![self.names.clone()],
@@ -330,6 +342,14 @@ mod tests {
         assert_eq!(cuts(&renamed), [file("a"), file("b")].into());
         renamed.push(Record::Remove("b".into()));
         assert_eq!(cuts(&renamed), [file("a"), file("b"), Image::new()].into());
+        let linked = [
+            Record::SyncFolder,
+            Record::Link("a".into(), "b".into()),
+            Record::SyncFolder,
+        ];
+        let linked: Vec<_> = unsynced.iter().cloned().chain(linked).collect();
+        let both: Image = file("a").into_iter().chain(file("b")).collect();
+        assert_eq!(cuts(&linked), [both].into());
         renamed.push(Record::SyncFolder);
         assert_eq!(cuts(&renamed), [Image::new()].into());
     }

@@ -102,6 +102,25 @@ impl Power {
         ]
     }
 
+    /// What lies in the folder now is on disk.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    ///
+    /// # Panics
+    /// If something there is none of the data files.
+    pub fn settle(&mut self) -> io::Result<()> {
+        let own = self.data.to_string_lossy().into_owned();
+        self.image.clear();
+        for entry in fs::read_dir(self.folder())? {
+            let path = entry?.path();
+            let name = path.to_string_lossy();
+            let name = name.strip_prefix(&own).expect("nothing else lies here");
+            self.image.insert(name.to_owned(), fs::read(&path)?);
+        }
+        self.begin()
+    }
+
     /// From now on these syncs do nothing.
     pub fn swallow(&self, swallowed: Swallowed) {
         self.set(Cell::Swallowed, swallowed.bits());
@@ -137,8 +156,7 @@ impl Power {
         records.into_iter().for_each(|record| disk.apply(record));
         self.image = disk.cut(random);
 
-        let folder = self.data.parent().expect("a data file lies in a folder");
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(self.folder())? {
             fs::remove_file(entry?.path())?;
         }
         for (name, bytes) in &self.image {
@@ -151,10 +169,19 @@ impl Power {
                 .collect();
             fs::write(self.named("-shm"), junk)?;
         }
+        self.begin()
+    }
+
+    /// An empty journal for another start.
+    fn begin(&self) -> io::Result<()> {
         File::create(&self.journal)?;
         self.set(Cell::Records, 0);
         self.stay_on();
         Ok(())
+    }
+
+    fn folder(&self) -> &Path {
+        self.data.parent().expect("a data file lies in a folder")
     }
 
     fn named(&self, name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 //! (Contract 3, cursors).
 
 mod names;
+mod power;
 mod restore;
 
 use crate::app::PATIENCE;
