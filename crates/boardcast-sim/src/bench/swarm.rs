@@ -4,11 +4,11 @@
 //! whatever is being measured.
 
 use std::io::{ErrorKind, Read, Write};
-use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -360,16 +360,13 @@ impl Swarm {
     /// Looks after whoever has something to read; how many that were.
     pub(crate) fn pump(&mut self, limit: Duration) -> Result<usize, String> {
         let limit = Timespec::try_from(limit).map_err(|fault| fault.to_string())?;
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.clear();
-        let room: &mut [MaybeUninit<epoll::Event>] = ready.spare_capacity_mut();
-        let (told, _) = match epoll::wait(&self.epoll, room, Some(&limit)) {
-            Ok(told) => told,
+        self.ready.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&limit)) {
+            // A child ended.
             Err(rustix::io::Errno::INTR) => return Ok(0),
-            Err(fault) => return Err(fault.to_string()),
+            told => told.map_err(|fault| fault.to_string())?,
         };
-        let keys: Vec<u64> = told.iter().map(|event| event.data.u64()).collect();
-        self.ready = ready;
+        let keys: Vec<u64> = self.ready.iter().map(|event| event.data.u64()).collect();
         for key in &keys {
             if key & WRITER == 0 {
                 self.read_stream(*key as usize)?;
