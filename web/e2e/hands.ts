@@ -39,7 +39,7 @@ export async function carryBefore(person: Person, title: string): Promise<void> 
 
 /** Carries a card to the end of a list. */
 export async function carryToEnd(person: Person, list: string): Promise<void> {
-  await carry(person, person.list(list).locator("[data-cards]"), { x: 0.5, y: 0.95 });
+  await carry(person, person.list(list).locator("footer"));
   await expect.poll(() => gap(person)).toBe(`the end of ${list}`);
 }
 
