@@ -1,7 +1,7 @@
 // What a person is doing with the board that is open: which card has the keys, what is being typed, which
 // menu or question is open. Lives beside the board's state, so that changes by others touch none of it.
 
-import { getContext, setContext } from "svelte";
+import { getContext, setContext, tick } from "svelte";
 import type { OpenBoard } from "../board/open.svelte";
 import type { ListWithTasks, TaskSummary } from "../wire";
 import { focusTask, type Drag } from "./drag.svelte";
@@ -73,6 +73,12 @@ export class BoardUi {
     this.currentId = id;
     this.revealed = { id };
     await focusTask(id);
+  }
+
+  /** Gives the keys to what opens a list's box for new tasks. */
+  async focusAdd(listId: string): Promise<void> {
+    await tick();
+    document.querySelector<HTMLElement>(`[data-list="${CSS.escape(listId)}"] [data-add]`)?.focus();
   }
 
   edit(task: TaskSummary): void {

@@ -21,13 +21,13 @@ export function openTask(ui: BoardUi, id: string): void {
   route.go(boardPath(ui.board.id, id));
 }
 
-/** Deletes a card and gives the keys to its neighbour. */
+/** Deletes a card and gives the keys to its neighbour, or to what adds another in its place. */
 export function removeTask(ui: BoardUi, task: TaskSummary): void {
   const list = ui.lists.find((other) => other.id === task.listId)?.tasks ?? [];
   const at = list.findIndex((other) => other.id === task.id);
   const next = list[at + 1] ?? list[at - 1];
   void deleteTask(ui.board, task);
-  if (next) void ui.focus(next.id);
+  void (next ? ui.focus(next.id) : ui.focusAdd(task.listId));
 }
 
 export type Direction = "up" | "down" | "left" | "right";
