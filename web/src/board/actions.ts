@@ -39,8 +39,8 @@ function answerOf(change: Change, body: unknown): Answer {
 
 // Tasks
 
-/** Adds tasks at the end of a list, or at its top, in the order given. */
-export async function addTasks(board: OpenBoard, listId: string, titles: string[]): Promise<void> {
+/** Adds tasks at the end of a list, in the order given. Returns those that were refused. */
+export async function addTasks(board: OpenBoard, listId: string, titles: string[]): Promise<string[]> {
   const sent = titles.map((title) => {
     const id = newId("task");
     return carryOut(
@@ -51,9 +51,10 @@ export async function addTasks(board: OpenBoard, listId: string, titles: string[
     );
   });
   const outcomes = await Promise.all(sent);
-  const added = outcomes.filter((outcome) => outcome.ok).length;
-  if (added === 1) messages.announce(t.task.added(titles[0]!));
-  else if (added > 1) messages.announce(t.task.addedMany(added));
+  const added = titles.filter((_, at) => outcomes[at]!.ok);
+  if (added.length === 1) messages.announce(t.task.added(added[0]!));
+  else if (added.length > 1) messages.announce(t.task.addedMany(added.length));
+  return titles.filter((_, at) => !outcomes[at]!.ok);
 }
 
 /** Where a card stands among its neighbours, so that it can be put back there. */
