@@ -163,9 +163,10 @@ export async function deleteTask(board: OpenBoard, task: { id: string; title: st
   if (!outcome.ok) messages.forget(undoable);
 }
 
-export async function restoreTask(task: { id: string; title: string }): Promise<boolean> {
+/** Returns the task as it came back. */
+export async function restoreTask(task: { id: string; title: string }): Promise<Task | null> {
   const outcome = await commands.submit({ method: "POST", path: `/tasks/${task.id}/restore` });
-  return tellRestored(outcome, t.task.restored(task.title));
+  return tellRestored(outcome, t.task.restored(task.title)) && outcome.ok ? (outcome.body as Task) : null;
 }
 
 /** A field of a task that is edited as a text. */
