@@ -5,7 +5,12 @@ export type Piece = { text: string; href: string | null };
 
 const ADDRESS = /https?:\/\/[^\s<>"'`]+/gi;
 /** Ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?…)\]}]+$/;
+const ENDING = new Set(".,;:!?…)]}");
+const BRACKETS = new Map([
+  ["(", ")"],
+  ["[", "]"],
+  ["{", "}"],
+]);
 
 /** The text in pieces that put together are the text again. */
 export function pieces(text: string): Piece[] {
@@ -22,16 +27,28 @@ export function pieces(text: string): Piece[] {
   return found;
 }
 
-/** A closing bracket belongs to the address if it was opened in it. */
+/** Without what ends the sentence. A closing bracket belongs to the address if it was opened in it. */
 function trimmed(address: string): string {
+  const surplus = surplusOf(address);
   let end = address.length;
-  for (;;) {
-    const trailing = TRAILING.exec(address.slice(0, end))?.[0];
-    if (!trailing) return address.slice(0, end);
-    const last = address[end - 1];
-    const opened = last === ")" ? "(" : last === "]" ? "[" : last === "}" ? "{" : null;
-    const inside = address.slice(0, end);
-    if (opened && inside.split(opened).length === inside.split(last!).length) return inside;
-    end--;
+  for (; end > 0; end--) {
+    const last = address[end - 1]!;
+    if (!ENDING.has(last)) break;
+    const closed = surplus.get(last);
+    if (closed === undefined) continue;
+    if (closed <= 0) break;
+    surplus.set(last, closed - 1);
   }
+  return address.slice(0, end);
+}
+
+/** How many more brackets of each kind are closed than opened. */
+function surplusOf(text: string): Map<string, number> {
+  const surplus = new Map([...BRACKETS.values()].map((closing) => [closing, 0]));
+  for (const character of text) {
+    const opened = BRACKETS.get(character);
+    if (opened) surplus.set(opened, surplus.get(opened)! - 1);
+    else if (surplus.has(character)) surplus.set(character, surplus.get(character)! + 1);
+  }
+  return surplus;
 }
