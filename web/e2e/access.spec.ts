@@ -7,7 +7,9 @@ import { Server, Api } from "./server.ts";
 /** Every rule in one state, and those of colour in its dark look too, which differs in nothing else. */
 async function expectClean(person: Person, state: string): Promise<void> {
   await expectCleanIn(person, "light", state, (axe) => axe);
-  await expectCleanIn(person, "dark", state, (axe) => axe.withRules(["color-contrast", "link-in-text-block"]));
+  await expectCleanIn(person, "dark", state, (axe) =>
+    axe.withRules(["color-contrast", "link-in-text-block"]),
+  );
 }
 
 async function expectCleanIn(
@@ -252,7 +254,10 @@ test("a screen reader hears the board, the cards, the task and what became of it
   const board = await world.board(USUAL, "Terrace");
   const b = await world.open(board);
   const a = await world.come("/");
-  await a.page.getByRole("main").getByRole("link", { name: /^Terrace/ }).click();
+  await a.page
+    .getByRole("main")
+    .getByRole("link", { name: /^Terrace/ })
+    .click();
   await expect(a.page.getByRole("main").getByRole("list", { name: "Lists" })).toMatchAriaSnapshot(`
     - list "Lists":
       - listitem:
@@ -299,7 +304,9 @@ test("a screen reader hears the board, the cards, the task and what became of it
   const moving = a.page.getByRole("dialog", { name: "Move “pear”" });
   await moving.getByRole("combobox", { name: "List" }).selectOption("Doing");
   await moving.getByRole("button", { name: "Move", exact: true }).click();
-  await expect(a.page.getByRole("status").filter({ hasText: "Moved “pear” to Doing, place 2 of 2" })).toBeAttached();
+  await expect(
+    a.page.getByRole("status").filter({ hasText: "Moved “pear” to Doing, place 2 of 2" }),
+  ).toBeAttached();
   await a.page.getByRole("list", { name: "Doing" }).getByRole("link", { name: "pear" }).click();
   const task = a.page.getByRole("dialog", { name: "pear" });
   await task.getByRole("button", { name: "Add a description" }).click();

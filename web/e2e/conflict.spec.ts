@@ -241,7 +241,10 @@ test("a title that was being typed when its card was deleted can be put back wit
   await a.field("Title").fill("green pear");
   await world.api.deleteTask(board.ids["pear"]!);
   await expect(a.toast("“pear” left the board while you were typing: green pear")).toBeVisible();
-  await a.toast(/^“pear” left/).getByRole("button", { name: "Undo" }).click();
+  await a
+    .toast(/^“pear” left/)
+    .getByRole("button", { name: "Undo" })
+    .click();
   await world.expectKept(board, { ...USUAL, "To do": ["apple", "green pear", "plum"] });
   await world.expectSame(board, a, b);
 });

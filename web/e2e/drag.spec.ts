@@ -19,7 +19,9 @@ test("a card is dragged within its list; the gap shows where it lands", async ({
   await world.expectSame(board, a, b);
 });
 
-test("a card is dragged to other lists: between cards, to the end and into an empty one", async ({ world }) => {
+test("a card is dragged to other lists: between cards, to the end and into an empty one", async ({
+  world,
+}) => {
   const board = await world.board();
   const [a, b] = await world.two(board);
   await lift(a, a.card("pear"));
@@ -137,7 +139,9 @@ test("a drop whose neighbour has just gone lands beside the other one", async ({
   await world.expectSame(board, a, b);
 });
 
-test("a drag goes on while others add, move and delete cards and edit the one in the air", async ({ world }) => {
+test("a drag goes on while others add, move and delete cards and edit the one in the air", async ({
+  world,
+}) => {
   const board = await world.board();
   const [a, b] = await world.two(board);
   await lift(a, a.card("apple"));

@@ -1,7 +1,9 @@
 // Moving without dragging, and everything by keys.
 import { expect, test, USUAL } from "./people.ts";
 
-test("the dialog moves a card to a list and place, says so, and leaves the focus on it", async ({ world }) => {
+test("the dialog moves a card to a list and place, says so, and leaves the focus on it", async ({
+  world,
+}) => {
   const board = await world.board();
   const [a, b] = await world.two(board);
   await a.link("plum").focus();
@@ -79,7 +81,9 @@ test("Alt with arrows moves the card and keeps the focus on it", async ({ world 
   await world.expectSame(board, a, b);
 });
 
-test("arrows go from card to card and over empty lists, Enter opens, Escape leads back", async ({ world }) => {
+test("arrows go from card to card and over empty lists, Enter opens, Escape leads back", async ({
+  world,
+}) => {
   const board = await world.board({ "To do": ["apple", "pear"], Doing: [], Done: ["plum", "quince"] });
   const a = await world.open(board);
   await a.press("ArrowDown");
@@ -131,7 +135,9 @@ test("n, e, m, Delete, / and ? do what the dialog of keys says", async ({ world 
   await world.expectSame(board, a, b);
 });
 
-test("single keys can be turned off, which the browser remembers; Alt with arrows goes on", async ({ world }) => {
+test("single keys can be turned off, which the browser remembers; Alt with arrows goes on", async ({
+  world,
+}) => {
   const board = await world.board();
   const a = await world.open(board);
   await a.press("?");

@@ -14,7 +14,13 @@ async function hold(person: Person, path: string): Promise<() => void> {
 }
 
 /** Refuses as the server would. */
-async function refuse(person: Person, path: string, status: number, code: string, detail = ""): Promise<void> {
+async function refuse(
+  person: Person,
+  path: string,
+  status: number,
+  code: string,
+  detail = "",
+): Promise<void> {
   await person.page.route(path, (route: Route) =>
     route.request().method() === "GET"
       ? route.continue()
@@ -123,7 +129,9 @@ test("a real limit refuses: the two hundred and first list", async ({ world }) =
   await expect(a.list("One too many")).toHaveCount(0);
 });
 
-test("changes made without a network are kept, sent when it is back, in order and once", async ({ world }) => {
+test("changes made without a network are kept, sent when it is back, in order and once", async ({
+  world,
+}) => {
   world.expectComplaint(/ERR_INTERNET_DISCONNECTED/);
   const board = await world.board();
   const [a, b] = await world.two(board);
@@ -169,7 +177,9 @@ test("a server that is busy is asked again", async ({ world }) => {
   const [a, b] = await world.two(board);
   let refusals = 2;
   await a.page.route("**/tasks/**", (route) =>
-    route.request().method() === "DELETE" && refusals-- > 0 ? route.fulfill({ status: 503 }) : route.continue(),
+    route.request().method() === "DELETE" && refusals-- > 0
+      ? route.fulfill({ status: 503 })
+      : route.continue(),
   );
   await a.link("pear").focus();
   await a.press("Delete");

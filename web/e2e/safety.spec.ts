@@ -30,7 +30,8 @@ test("markup in a title, a name and a description is text everywhere it is shown
   await a.button(`Restore ${NASTY}`).click();
   const c = await world.come("/");
   await expect(c.page.getByRole("link", { name: NASTY })).toBeVisible();
-  for (const { page } of [a, b, c]) expect(await page.locator('img[src="x"], script:not([src])').count()).toBe(0);
+  for (const { page } of [a, b, c])
+    expect(await page.locator('img[src="x"], script:not([src])').count()).toBe(0);
   await world.expectSame(board, b);
 });
 
@@ -126,5 +127,7 @@ test("the policy of the page has no exception, and nothing comes from elsewhere"
     image.src = "data:image/gif;base64,R0lGODlhAQABAAAAACw=";
     document.body.append(image);
   });
-  await expect.poll(() => world.complaints.some((text) => text.includes("Content Security Policy"))).toBe(true);
+  await expect
+    .poll(() => world.complaints.some((text) => text.includes("Content Security Policy")))
+    .toBe(true);
 });

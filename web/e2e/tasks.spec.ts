@@ -52,7 +52,11 @@ test("a title is edited in place: Enter and leaving save, Escape doesn't", async
   await a.choose("Actions for pear", "Edit title");
   await a.field("Title").fill("green pear");
   await a.page.getByRole("main").click({ position: { x: 900, y: 600 } });
-  await world.expectKept(board, { "To do": ["red apple", "green pear", "plum"], Doing: ["quince"], Done: [] });
+  await world.expectKept(board, {
+    "To do": ["red apple", "green pear", "plum"],
+    Doing: ["quince"],
+    Done: [],
+  });
   await world.expectSame(board, a, b);
 });
 
@@ -149,10 +153,12 @@ test("the filter is in the address, and holds for what comes in", async ({ world
   await b.add("Done", "green plum", "blue plum");
   await expect(a.link("green plum")).toBeVisible();
   await expect(b.link("blue plum")).toBeVisible();
-  await expect.poll(() => a.titles()).toEqual({
-    "To do": ["green pear", "green apple"],
-    Done: ["green plum"],
-  });
+  await expect
+    .poll(() => a.titles())
+    .toEqual({
+      "To do": ["green pear", "green apple"],
+      Done: ["green plum"],
+    });
 
   const c = await world.come(a.page.url().replace(world.server.url, ""));
   await expect(c.link("green plum")).toBeVisible();

@@ -50,7 +50,10 @@ test("a move is undone to where it came from although others moved meanwhile", a
   await world.api.moveTask(board.ids["plum"]!, { listId: board.ids["To do"], position: "top" });
   await world.api.addTask(board.ids["To do"]!, "cherry");
   await expect(a.link("cherry")).toBeVisible();
-  await a.toast(/^Moved “pear”/).getByRole("button", { name: "Undo" }).click();
+  await a
+    .toast(/^Moved “pear”/)
+    .getByRole("button", { name: "Undo" })
+    .click();
   await world.expectKept(board, { "To do": ["pear", "plum", "cherry"], Doing: ["quince"], Done: ["apple"] });
   await world.expectSame(board, a, b);
 });
