@@ -30,6 +30,8 @@ export class Program {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, BOARDCAST_LOG: "error" },
     });
+    // A measurement that is interrupted leaves nothing running.
+    process.once("exit", () => child.kill("SIGKILL"));
     try {
       return new Program(await urlOf(child), child, folder);
     } catch (why) {
