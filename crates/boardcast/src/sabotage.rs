@@ -18,6 +18,8 @@ pub enum Spot {
     ReadFails,
     /// A mistake: where a thing is put, its neighbours are not looked at.
     RankCollision,
+    /// A mistake: a watcher that reads the log goes on one event too far.
+    ResumeOffByOne,
     /// A mistake: restoring a board leaves its old cursors good.
     OldCursorsStayGood,
     /// A mistake: the answer under an idempotency key is kept in a transaction of its own, which a

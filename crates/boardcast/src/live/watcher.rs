@@ -4,6 +4,7 @@
 
 use super::Page;
 use super::hub::{After, Tail};
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, Segment};
 use boardcast_core::limits::{RETRY_MS, SNAPSHOT_SLICE_BYTES};
@@ -132,7 +133,10 @@ impl Watcher {
             unreachable!("only a watcher with a place reads the log");
         };
         match page {
-            Page::Events(segment) => Some(self.advance(place, &segment)),
+            Page::Events(segment) => {
+                let seq = place.seq + u64::from(sabotage::hits(Spot::ResumeOffByOne));
+                Some(self.advance(Cursor { seq, ..place }, &segment))
+            }
             Page::Gap => {
                 self.phase = Phase::Lost;
                 None
