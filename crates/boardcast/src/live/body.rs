@@ -141,6 +141,7 @@ impl MergedStream {
             seat.peek(|tail| match tail.after(place) {
                 After::CaughtUp => After::CaughtUp,
                 After::Behind => After::Behind,
+                After::Gone => After::Gone,
                 After::Events(segment) => After::Events(segment.clone()),
             })
         })

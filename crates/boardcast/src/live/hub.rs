@@ -23,7 +23,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Entry {
     channel: Arc<Channel>,
-    /// Seats taken; the entry goes with the last one.
+    /// Seats taken, those of an older channel included; the entry goes with the last one.
     seats: usize,
 }
 
@@ -50,10 +50,7 @@ impl Hub {
     pub fn attach(self: &Arc<Self>, board_id: BoardId) -> Seat {
         let mut channels = self.channels();
         let entry = channels.entry(board_id.clone()).or_insert_with(|| Entry {
-            channel: Arc::new(Channel {
-                tail: Mutex::new(Tail::new(Arc::clone(&self.tails_bytes))),
-                head_tx: watch::Sender::new(0),
-            }),
+            channel: self.make_channel(),
             seats: 0,
         });
         entry.seats += 1;
@@ -84,10 +81,35 @@ impl Hub {
 
     fn push(&self, segments: Vec<Segment>) {
         for segment in segments {
+            if segment.first_seq() == 1 {
+                self.begin_anew(segment.board_id());
+            }
             if let Some(channel) = self.channel(segment.board_id()) {
                 channel.tail().push(segment);
             }
         }
+    }
+
+    /// A board was purged and made anew under its old id: another history. Who watched the old one
+    /// learns that it is gone; who comes now watches the new one.
+    fn begin_anew(&self, board_id: &BoardId) {
+        let mut channels = self.channels();
+        let Some(entry) = channels.get_mut(board_id) else {
+            return;
+        };
+        if entry.channel.tail().head().is_none() {
+            return;
+        }
+        let old = std::mem::replace(&mut entry.channel, self.make_channel());
+        old.tail().give_up();
+        old.head_tx.send_replace(0);
+    }
+
+    fn make_channel(&self) -> Arc<Channel> {
+        Arc::new(Channel {
+            tail: Mutex::new(Tail::new(Arc::clone(&self.tails_bytes))),
+            head_tx: watch::Sender::new(0),
+        })
     }
 
     /// Wakes whoever watches by now, not only who did when the tails grew: somebody who came in
@@ -199,6 +221,8 @@ pub struct Tail {
     head: Option<Cursor>,
     /// Whether the head is the board's deletion.
     has_ended: bool,
+    /// The board was purged, and its id has another history now.
+    is_given_up: bool,
 }
 
 /// What a tail has after a place.
@@ -210,6 +234,8 @@ pub enum After<T> {
     Events(T),
     /// Events that are no longer here: the log has them.
     Behind,
+    /// The board is gone for good.
+    Gone,
 }
 
 impl Tail {
@@ -220,6 +246,7 @@ impl Tail {
             all_bytes,
             head: None,
             has_ended: false,
+            is_given_up: false,
         }
     }
 
@@ -242,11 +269,19 @@ impl Tail {
     #[must_use]
     pub fn after(&self, place: Cursor) -> After<&Segment> {
         match self.head.map(|head| place.meets(head.seq)) {
+            _ if self.is_given_up => After::Gone,
             None | Some(Meeting::Skip) => After::CaughtUp,
+            // It may be a place in the next board of this id, of which the hub doesn't know yet.
+            Some(_) if self.has_ended && !self.holds(place) => After::Behind,
             Some(Meeting::Deliver | Meeting::Gap) => self
                 .segment_with(place.seq + 1)
                 .map_or(After::Behind, After::Events),
         }
+    }
+
+    fn holds(&self, place: Cursor) -> bool {
+        let segment = self.segment_with(place.seq);
+        segment.and_then(|segment| segment.holds(place)) == Some(true)
     }
 
     /// The segment that contains an event.
@@ -260,11 +295,7 @@ impl Tail {
     }
 
     fn push(&mut self, segment: Segment) {
-        let is_new_board = segment.first_seq() == 1;
-        if is_new_board {
-            // Made anew under an old id: another history.
-            self.clear();
-        } else if let Some(head) = self.head {
+        if let Some(head) = self.head {
             assert_eq!(
                 head.meets(segment.first_seq()),
                 Meeting::Deliver,
@@ -283,6 +314,11 @@ impl Tail {
         while self.bytes > TAIL_BYTES_MAX {
             self.drop_oldest();
         }
+    }
+
+    fn give_up(&mut self) {
+        self.clear();
+        (self.head, self.is_given_up) = (None, true);
     }
 
     fn drop_oldest(&mut self) {
@@ -346,6 +382,7 @@ mod tests {
         match tail.after(place(seq)) {
             After::CaughtUp => After::CaughtUp,
             After::Behind => After::Behind,
+            After::Gone => After::Gone,
             After::Events(segment) => After::Events(segment.last().seq),
         }
     }

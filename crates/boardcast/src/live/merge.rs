@@ -142,7 +142,8 @@ impl Merge {
         match (bytes.is_empty(), self.is_over()) {
             (false, _) => MergeStep::Send(bytes.freeze()),
             (true, true) => MergeStep::End,
-            (true, false) => MergeStep::Wait,
+            // One of the boards may turn out to be gone only here.
+            (true, false) => self.tell_gone().map_or(MergeStep::Wait, MergeStep::Send),
         }
     }
 
@@ -255,6 +256,7 @@ impl Merge {
                 After::CaughtUp => {}
                 After::Behind => return Some((index, place)),
                 After::Events(segment) => part.ahead.extend(segment.frames_after(place)),
+                After::Gone => part.state = State::Gone,
             }
         }
         None

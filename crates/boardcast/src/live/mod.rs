@@ -65,7 +65,7 @@ pub struct Location {
 pub enum Page {
     /// Events from the next one on.
     Events(Segment),
-    /// Nothing after the place.
+    /// Nothing after the place, or it is no place in this board's log: its own board is gone.
     Empty,
     /// The next event is no longer kept: only a snapshot helps.
     Gap,

@@ -112,6 +112,10 @@ impl Watcher {
                     After::CaughtUp => Step::Wait,
                     After::Behind => Step::ReadLog(place),
                     After::Events(segment) => Step::Send(self.advance(place, segment)),
+                    After::Gone => {
+                        self.phase = Phase::Over;
+                        Step::End
+                    }
                 }
             }
             Phase::Lost => Step::ReadSnapshot,

@@ -269,6 +269,18 @@ fn a_board_that_left_no_log_is_gone() {
 }
 
 #[test]
+fn a_board_that_was_made_anew_is_gone_to_who_watched_the_old_one() {
+    let mut world = two();
+    let mut merge = world.watch(&[From::Head, From::Head]);
+    assert_eq!(world.run(&mut merge), ["connected: a1 b1"]);
+    world.happen(&[(A, Happening::Deleted)]);
+    world.make_anew(A);
+    assert_eq!(world.run(&mut merge), ["a gone: a1 b1"]);
+    world.change(&[B]);
+    assert_eq!(world.run(&mut merge), ["b2: a1 b2"]);
+}
+
+#[test]
 fn a_stream_of_boards_that_are_all_gone_ends() {
     let mut world = two();
     let mut merge = world.watch(&[From::Unknown, From::Gone(1)]);

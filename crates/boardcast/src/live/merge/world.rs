@@ -139,6 +139,14 @@ impl World {
         is_there
     }
 
+    /// A board is purged and made anew under its old id.
+    pub(super) fn make_anew(&mut self, board: usize) {
+        self.ordinal += 1;
+        let mut segment = SegmentBuilder::new(BoardId::parse(self.logs[board].name).unwrap());
+        segment.push(place(1), self.ordinal, br#"{"type":"board_created"}"#);
+        self.hub.publish(segment.build().into_iter().collect());
+    }
+
     /// Up to which ordinal everything is published.
     pub(super) fn committed(&self) -> u64 {
         self.hub.committed()
@@ -179,6 +187,7 @@ impl World {
             After::Events(_) if place.seq < self.logs[board].trimmed => After::Behind,
             After::Events(segment) => After::Events(segment.clone()),
             After::Behind => After::Behind,
+            After::Gone => After::Gone,
         })
     }
 

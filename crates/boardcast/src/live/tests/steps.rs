@@ -4,6 +4,7 @@ use super::{World, board, deletion, frames, place, segment, snapshot};
 use crate::live::hub::Seat;
 use crate::live::watcher::Step;
 use crate::live::{Heartbeat, Page, Start, Watcher};
+use boardcast_core::cursor::{Cursor, Mark};
 use boardcast_core::frame::SegmentBuilder;
 use boardcast_core::limits::{SNAPSHOT_SLICE_BYTES, TAIL_BYTES_MAX};
 use std::sync::Arc;
@@ -184,14 +185,54 @@ fn the_stream_ends_with_the_boards_deletion_live_and_replayed() {
     let world = World::with_events(3);
     let mut live = Watching::after(&world, 3, 3);
     let mut replaying = Watching::after(&world, 2, 3);
-    world.commit(deletion(4));
-    let last = String::from_utf8(deletion(4).after(place(3)).to_vec()).unwrap();
+    world.commit(segment(4..=4));
+    live.expect_sent(&frames(4..=4));
+    world.commit(deletion(5));
+    let last = String::from_utf8(deletion(5).after(place(4)).to_vec()).unwrap();
     live.expect_sent(&last);
     live.expect(&Step::End);
     assert_eq!(replaying.read_log(&world, 2), Some(frames(3..=3)));
-    let page = Page::Events(deletion(4));
+    replaying.expect(&Step::ReadLog(place(3)));
+    let page = Page::Events(segment(4..=4));
+    let sent = replaying.watcher.log_read(page);
+    assert_eq!(sent, Some(frames(4..=4).into()));
+    let page = Page::Events(deletion(5));
     assert_eq!(replaying.watcher.log_read(page), Some(last.into()));
     replaying.expect(&Step::End);
+}
+
+/// Its number alone would fit the new log.
+#[test]
+fn who_watched_a_board_that_is_made_anew_gets_nothing_of_the_new_one() {
+    let world = World::with_events(3);
+    let mut old = Watching::after(&world, 3, 3);
+    world.commit(deletion(4));
+    for seq in 1..=5 {
+        world.hub.publish(vec![segment(seq..=seq)]);
+    }
+    old.expect(&Step::End);
+    let mut new = Watching::after(&world, 5, 5);
+    world.hub.publish(vec![segment(6..=6)]);
+    new.expect_sent(&frames(6..=6));
+    drop(old);
+    world.hub.publish(vec![segment(7..=7)]);
+    new.expect_sent(&frames(7..=7));
+}
+
+/// Between a commit and its publish the log may be that of the next board under this id.
+#[test]
+fn a_place_that_an_ended_tail_does_not_know_is_looked_up_in_the_log() {
+    let world = World::with_events(3);
+    let mut watching = Watching::lost(&world);
+    world.commit(segment(4..=4));
+    world.commit(deletion(5));
+    let to = Cursor {
+        mark: Mark([9; 6]),
+        ..place(4)
+    };
+    watching.watcher.snapshot_read(Some(("new".into(), to)));
+    watching.expect_sent("new");
+    watching.expect(&Step::ReadLog(to));
 }
 
 #[test]

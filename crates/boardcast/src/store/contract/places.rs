@@ -61,6 +61,24 @@ async fn every_place_in_the_history_is_good_and_no_other() {
     .await;
 }
 
+/// Who watched a board that was purged, and whose id has another board now, is not given its events.
+#[tokio::test]
+async fn a_place_of_another_history_is_given_no_events() {
+    check(async |mut bench: Bench| {
+        bench.furnish(5);
+        let log = bench.log_after("b", Cursor::START).await;
+        for entry in &log {
+            let foreign = Cursor {
+                mark: Mark([9; 6]),
+                ..entry.cursor
+            };
+            let page = bench.page_after("b", foreign).await;
+            assert!(matches!(page, Page::Empty), "{foreign}: {page:?}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_read_that_begins_after_an_answer_includes_what_was_answered() {
     check(async |mut bench: Bench| {

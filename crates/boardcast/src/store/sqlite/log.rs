@@ -374,21 +374,30 @@ fn mark_at(connection: &Connection, board_no: i64, seq: u64) -> rusqlite::Result
 
 /// The events after a place, deleted boards included: their last event is still owed.
 fn read_page(connection: &Connection, id: &BoardId, place: Cursor) -> rusqlite::Result<Page> {
-    let board = "SELECT no, head_seq, floor_seq FROM board WHERE id = ?";
+    let board = "SELECT no, head_seq, floor_seq, floor_mark FROM board WHERE id = ?";
     let found = connection
         .prepare_cached(board)?
         .query_row([id.as_str()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get(1)?,
+                rows::cursor_from(row, 2)?,
+            ))
         })
         .optional()?;
-    let Some((board_no, head, floor)): Option<(i64, u64, u64)> = found else {
+    let Some((board_no, head, floor)): Option<(i64, u64, Cursor)> = found else {
         return Ok(Page::Empty);
     };
     if place.seq >= head {
         return Ok(Page::Empty);
     }
-    if place.seq < floor {
+    if place.seq < floor.seq {
         return Ok(Page::Gap);
+    }
+    // A board that was purged and made anew under its old id has another history.
+    let is_ours = place == floor || mark_at(connection, board_no, place.seq)? == Some(place.mark);
+    if !is_ours {
+        return Ok(Page::Empty);
     }
     let bounds = (LOG_READ_ROWS_MAX, LOG_READ_BYTES_MAX);
     let segment = read_events(connection, id, board_no, place, bounds)?;
