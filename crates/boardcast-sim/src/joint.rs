@@ -37,7 +37,8 @@ pub struct MergedReport {
 }
 
 impl MergedReport {
-    pub(crate) fn violation(&mut self, sentence: String) {
+    /// Notes a broken rule.
+    pub fn violation(&mut self, sentence: String) {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(sentence);
         }
@@ -64,7 +65,7 @@ struct Part {
 
 /// The state of a watcher of several boards that outlives its connections.
 #[derive(Debug)]
-pub(crate) struct Joint {
+pub struct Joint {
     /// In the order asked.
     boards: Vec<String>,
     parts: BTreeMap<String, Part>,
@@ -75,7 +76,8 @@ pub(crate) struct Joint {
 }
 
 impl Joint {
-    pub(crate) fn new(boards: Vec<String>, asks_snapshot: bool) -> Self {
+    /// One of these boards, in this order, that has seen nothing yet.
+    pub fn new(boards: Vec<String>, asks_snapshot: bool) -> Self {
         let parts = boards.iter().map(|board| (board.clone(), Part::default()));
         Joint {
             parts: parts.collect(),
@@ -88,7 +90,7 @@ impl Joint {
     }
 
     /// What a client would send as `Last-Event-ID`; empty before the first.
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         let element = |board: &String| {
             let cursor = self.parts[board].cursor.as_ref()?;
             Some(format!("{board}:{cursor}"))
@@ -101,28 +103,45 @@ impl Joint {
     }
 
     /// Where each board stands of which anything is known.
-    pub(crate) fn places(&self) -> BTreeMap<String, String> {
+    pub fn places(&self) -> BTreeMap<String, String> {
         let place = |(board, part): (&String, &Part)| Some((board.clone(), part.cursor.clone()?));
         self.parts.iter().filter_map(place).collect()
     }
 
     /// The last `retry` a server sent, in milliseconds.
-    pub(crate) fn retry_ms(&self) -> Option<u64> {
+    pub fn retry_ms(&self) -> Option<u64> {
         self.retry_ms
     }
 
-    pub(crate) fn report_mut(&mut self) -> &mut MergedReport {
+    /// Whether more may come of a board on this connection.
+    pub fn follows(&self, board: &str) -> bool {
+        self.parts.get(board).is_some_and(|part| !part.is_over)
+    }
+
+    /// What it saw.
+    pub fn report(&self) -> &MergedReport {
+        &self.report
+    }
+
+    /// What it saw, to be added to.
+    pub fn report_mut(&mut self) -> &mut MergedReport {
         &mut self.report
     }
 
-    pub(crate) fn into_parts(self) -> (MergedReport, BTreeMap<String, Fold>) {
+    /// A board as it folded it.
+    pub fn board(&self, board: &str) -> Option<&Value> {
+        self.parts.get(board)?.fold.board()
+    }
+
+    /// What it saw, and what it made of each board.
+    pub fn into_parts(self) -> (MergedReport, BTreeMap<String, Fold>) {
         let folds = self.parts.into_iter();
         let folds = folds.map(|(board, part)| (board, part.fold)).collect();
         (self.report, folds)
     }
 
     /// A new connection answered 200.
-    pub(crate) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.expected = Expected::Connected;
         for part in self.parts.values_mut() {
             part.is_over = false;
@@ -130,7 +149,7 @@ impl Joint {
     }
 
     /// The next block.
-    pub(crate) fn see(&mut self, block: &Block) {
+    pub fn see(&mut self, block: &Block) {
         self.retry_ms = block.retry.or(self.retry_ms);
         if self.expected == Expected::Connected {
             self.see_first(block);
@@ -142,7 +161,7 @@ impl Joint {
     }
 
     /// The body has ended in order.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         if self.expected == Expected::Connected {
             self.violation("an empty body".to_owned());
         }

@@ -12,8 +12,13 @@
 //! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
 //! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
 //! that way, or by `kill -9`, again and again under a load, and judges. [`bench`] measures.
+//!
+//! The simulator of `crates/boardcast` has no sockets and brings its bytes itself: it lets a [`witness`]
+//! judge each stream, a [`joint`] each stream of several boards, and one [`chronicle`] everything
+//! together.
 
 pub mod bench;
+pub mod chronicle;
 pub mod client;
 pub mod crowd;
 pub mod cursor;
@@ -21,7 +26,7 @@ mod dial;
 pub mod disk;
 pub mod fold;
 mod http1;
-mod joint;
+pub mod joint;
 pub mod ledger;
 pub mod load;
 pub mod merged;
@@ -39,4 +44,4 @@ pub mod sse;
 pub mod stream;
 pub mod wait;
 pub mod watcher;
-mod witness;
+pub mod witness;

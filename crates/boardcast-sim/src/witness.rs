@@ -43,7 +43,7 @@ pub struct Report {
 
 impl Report {
     /// Notes a broken rule.
-    pub(crate) fn violation(&mut self, sentence: String) {
+    pub fn violation(&mut self, sentence: String) {
         if self.violations.len() < VIOLATIONS_MAX {
             self.violations.push(sentence);
         } else if self.violations.len() == VIOLATIONS_MAX {
@@ -66,7 +66,7 @@ enum Expected {
 
 /// The state of one board's watcher that outlives its connections.
 #[derive(Debug)]
-pub(crate) struct Witness {
+pub struct Witness {
     /// Keep every event's raw block.
     records: bool,
     /// A first connection asks for a snapshot.
@@ -79,11 +79,14 @@ pub(crate) struct Witness {
     /// A digest of the data under every event id seen.
     digests: HashMap<String, u64>,
     expected: Expected,
+    /// The headers said that the connection ends here.
+    is_closed: bool,
     retry_ms: Option<u64>,
 }
 
 impl Witness {
-    pub(crate) fn new(records: bool, asks_snapshot: bool) -> Self {
+    /// One that has seen nothing yet.
+    pub fn new(records: bool, asks_snapshot: bool) -> Self {
         Witness {
             records,
             asks_snapshot,
@@ -93,44 +96,56 @@ impl Witness {
             last_seq: None,
             digests: HashMap::new(),
             expected: Expected::Connected,
+            is_closed: false,
             retry_ms: None,
         }
     }
 
-    pub(crate) fn last_id(&self) -> Option<&str> {
+    /// What a client would send as `Last-Event-ID`.
+    pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
-    pub(crate) fn last_seq(&self) -> Option<u64> {
+    /// The number in it.
+    pub fn last_seq(&self) -> Option<u64> {
         self.last_seq
     }
 
     /// The last `retry` a server sent, in milliseconds.
-    pub(crate) fn retry_ms(&self) -> Option<u64> {
+    pub fn retry_ms(&self) -> Option<u64> {
         self.retry_ms
     }
 
-    pub(crate) fn report(&self) -> &Report {
+    /// What it saw.
+    pub fn report(&self) -> &Report {
         &self.report
     }
 
-    pub(crate) fn report_mut(&mut self) -> &mut Report {
+    /// What it saw, to be added to.
+    pub fn report_mut(&mut self) -> &mut Report {
         &mut self.report
     }
 
-    pub(crate) fn into_parts(self) -> (Report, Fold) {
+    /// The board as it folded it.
+    pub fn board(&self) -> Option<&Value> {
+        self.fold.board()
+    }
+
+    /// What it saw, and what it made of it.
+    pub fn into_parts(self) -> (Report, Fold) {
         (self.report, self.fold)
     }
 
     /// Whether the stream stands behind `connected`.
-    pub(crate) fn is_connected(&self) -> bool {
+    pub fn is_connected(&self) -> bool {
         matches!(self.expected, Expected::Anything | Expected::Snapshot)
     }
 
     /// A new connection answered 200 with these headers; `connection` is a proxy's own, if one is
     /// in between.
-    pub(crate) fn begin(&mut self, headers: &[(String, String)], is_proxied: bool) {
+    pub fn begin(&mut self, headers: &[(String, String)], is_proxied: bool) {
         self.expected = Expected::Connected;
+        self.is_closed = false;
         for (name, value) in [
             ("content-type", "text/event-stream"),
             ("cache-control", "no-cache"),
@@ -140,14 +155,17 @@ impl Witness {
                 .unwrap_or_default()
                 .to_ascii_lowercase();
             let is_ours = !(is_proxied && name == "connection");
-            if is_ours && !sent.contains(value) {
+            if name == "connection" && sent == "close" {
+                // Only to who is turned away, as the first block will show.
+                self.is_closed = is_ours;
+            } else if is_ours && !sent.contains(value) {
                 self.violation(format!("header {name} is {sent:?}, without {value}"));
             }
         }
     }
 
     /// The next block.
-    pub(crate) fn see(&mut self, block: &Block) {
+    pub fn see(&mut self, block: &Block) {
         self.retry_ms = block.retry.or(self.retry_ms);
         if self.expected == Expected::Connected {
             self.see_first(block);
@@ -159,7 +177,7 @@ impl Witness {
     }
 
     /// The body has ended in order, which it may at any block's end but not before the first.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         if self.expected == Expected::Connected {
             self.violation("an empty body".to_owned());
         }
@@ -171,6 +189,9 @@ impl Witness {
         if block.retry.is_some() && block.data.is_none() {
             self.expected = Expected::End;
             return;
+        }
+        if self.is_closed {
+            self.violation("header connection is close, and it is a stream".to_owned());
         }
         if !block.raw.starts_with(FIRST_LINE) {
             self.violation(format!("the body begins with {}", shown(block)));
