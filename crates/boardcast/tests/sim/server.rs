@@ -1,0 +1,138 @@
+//! The server as the world holds it: the real one from its routes down to its data file, but for
+//! sockets and threads. Requests are put into its router, the writer's turns are taken by hand, and
+//! reads pass the gates.
+
+use crate::gates::{Gated, Gates};
+use crate::nature::Nature;
+use crate::swarm::Mistake;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use boardcast::auth::Auth;
+use boardcast::engine::{Engine, Parts};
+use boardcast::http::{App, Guard, router};
+use boardcast::live::hub::Hub;
+use boardcast::live::{Hangup, Log};
+use boardcast::store::Retention;
+use boardcast::store::queue::{Submissions, Turns};
+use boardcast::store::sqlite::{self, OpenError, Opened};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use tower::Service;
+
+/// Streams that may be open: more than there are watchers.
+const STREAMS_MAX: usize = 64;
+
+/// A request on its way to its answer.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+pub(crate) struct Server {
+    router: Router,
+    engine: Arc<Engine>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) log: Arc<Gated>,
+    /// None while a turn is taken.
+    pub(crate) turns: Option<Turns>,
+}
+
+/// A request as the contract writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Value>,
+}
+
+impl Asked {
+    pub(crate) fn new(method: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+impl Server {
+    pub(crate) fn open(
+        data: &Path,
+        retention: Retention,
+        nature: Arc<Nature>,
+        gates: Arc<Gates>,
+        mistake: Option<Mistake>,
+    ) -> Result<Self, OpenError> {
+        let Opened { writer, readers } = sqlite::open(data, retention, Arc::clone(&nature) as _)?;
+        let hub = Arc::new(Hub::new(writer.last_ordinal().expect("a readable file")));
+        let (submissions, turns) = Submissions::by_hand(writer);
+        let log = Gated::new(Arc::clone(&readers), gates, mistake);
+        let parts = Parts {
+            submissions,
+            readers,
+            log: Arc::clone(&log) as Arc<dyn Log>,
+            hub: Arc::clone(&hub),
+        };
+        let engine = Engine::around(parts, nature, STREAMS_MAX);
+        let app = App {
+            engine: Arc::clone(&engine),
+            auth: Auth::Open,
+            guard: Arc::new(Guard::default()),
+        };
+        Ok(Self {
+            router: router(app),
+            engine,
+            hub,
+            log,
+            turns: Some(turns),
+        })
+    }
+
+    /// Puts a request in. Nothing happens before the answer is polled.
+    pub(crate) fn call(&mut self, asked: &Asked) -> Answering {
+        let mut request = http::Request::builder()
+            .method(asked.method)
+            .uri(&asked.path)
+            .header("host", "localhost")
+            .extension(Hangup::default());
+        for (name, value) in &asked.headers {
+            request = request.header(*name, value);
+        }
+        let body = match &asked.body {
+            None => Body::empty(),
+            Some(json) => {
+                request = request.header("content-type", "application/json");
+                Body::from(json.to_string())
+            }
+        };
+        Box::pin(
+            self.router
+                .call(request.body(body).expect("a well-formed request")),
+        )
+    }
+
+    /// Ends all streams in order, as a stop does.
+    pub(crate) fn drain(&self) {
+        self.engine.drain();
+    }
+
+    /// Closes the data file; in order if all streams and requests are gone.
+    pub(crate) fn close(self) {
+        let Self { engine, turns, .. } = self;
+        engine.close();
+        drop(turns);
+    }
+}
