@@ -32,6 +32,8 @@ const RULES: [Rule; 11] = [
     imports::check,
     core_is_pure,
     core_depends_on_no_io,
+    judges_share_nothing,
+    sabotage_only_in_tests,
     sql_only_in_store,
     http_only_at_the_edge,
     environment_only_in_config,
@@ -91,6 +93,49 @@ fn core_depends_on_no_io(source: &Source) -> Vec<Violation> {
                 "boardcast-core depends on `{word}`; what needs it belongs into crates/boardcast"
             );
             violations.push(Violation::new(source, line, "the core is pure", advice));
+        }
+    }
+    violations
+}
+
+/// A judge that shared a line with what it judges could make the same mistake.
+fn judges_share_nothing(source: &Source) -> Vec<Violation> {
+    if source.path != "crates/boardcast-sim/Cargo.toml" {
+        return Vec::new();
+    }
+    let mut violations = Vec::new();
+    for (line, text) in source.lines() {
+        let name = text
+            .split(['=', '.', '#'])
+            .next()
+            .unwrap_or_default()
+            .trim();
+        if ["boardcast", "boardcast-core"].contains(&name) {
+            let advice = format!(
+                "boardcast-sim depends on `{name}`, which it judges; what drives the server stands in crates/boardcast/tests/sim"
+            );
+            let rule = "judges share nothing with the server";
+            violations.push(Violation::new(source, line, rule, advice));
+        }
+    }
+    violations
+}
+
+/// What harms the program on purpose must not get into one that somebody uses.
+fn sabotage_only_in_tests(source: &Source) -> Vec<Violation> {
+    if !source.path.ends_with("Cargo.toml") {
+        return Vec::new();
+    }
+    let mut section = "";
+    let mut violations = Vec::new();
+    for (line, text) in source.lines() {
+        if text.starts_with('[') {
+            section = text.trim();
+        }
+        if text.contains("\"sabotage\"") && section != "[dev-dependencies]" {
+            let advice = "the feature is for the tests of crates/boardcast alone";
+            let rule = "sabotage only in tests";
+            violations.push(Violation::new(source, line, rule, advice));
         }
     }
     violations
@@ -486,6 +531,24 @@ mod tests {
             ["3 the core is pure", "4 the core is pure"]
         );
         assert!(found("crates/boardcast/Cargo.toml", text).is_empty());
+    }
+
+    #[test]
+    fn judges_do_not_depend_on_what_they_judge() {
+        let text = "[package]\nname = \"boardcast-sim\"\n[dependencies]\nserde_json = \"1\"\nboardcast-core.workspace = true\n";
+        let judges = ["5 judges share nothing with the server"];
+        assert_eq!(found("crates/boardcast-sim/Cargo.toml", text), judges);
+        assert!(found("crates/boardcast/Cargo.toml", text).is_empty());
+    }
+
+    #[test]
+    fn sabotage_is_turned_on_by_tests_alone() {
+        let turned_on = "boardcast = { path = \".\", features = [\"sabotage\"] }\n";
+        let of = |section| format!("[features]\nsabotage = []\n[{section}]\n{turned_on}");
+        let manifest = "crates/boardcast/Cargo.toml";
+        assert!(found(manifest, &of("dev-dependencies")).is_empty());
+        let sabotage = ["4 sabotage only in tests"];
+        assert_eq!(found(manifest, &of("dependencies")), sabotage);
     }
 
     #[test]

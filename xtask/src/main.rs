@@ -42,6 +42,9 @@ Checks Boardcast. Usage: cargo xtask VERB
   lint     steps 1 to 5: all of Rust but the tests
   web      steps 6 to 10 and 12, with a build of the server before the last
   house    step 1 alone: takes a moment, needs no build
+  sim      the simulator: sim --seeds A..B for many worlds, with a word about how far it is; sim --seed N for one of them,
+           told step by step (--steps N: only so many; --without FAULT: without that, also several times). --release
+           before all of it for an optimised build. Step 6 carries out 500 of them
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
   bench    [--quick] [--write FILE] [writes|fanout|storms|stalled|idle|snapshot|resume|peers ...]: what the server costs, beside
@@ -83,6 +86,10 @@ fn main() -> ExitCode {
             WEB_BROWSER,
         ]),
         ["house"] => steps::run(&[HOUSE]),
+        ["sim", "--release", ref wish @ ..] if !wish.is_empty() => {
+            steps::simulate(wish, " --release")
+        }
+        ["sim", ref wish @ ..] if !wish.is_empty() => steps::simulate(wish, ""),
         ["audit"] => steps::run(&[ADVISORIES]),
         ["bench", ref words @ ..] => bench::run(&tree::root(), words),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),

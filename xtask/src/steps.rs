@@ -156,6 +156,19 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
+/// Runs the simulator's worlds that somebody wants to see.
+pub(crate) fn simulate(wish: &[&str], profile: &str) -> Result<()> {
+    let root = tree::root();
+    tools::require(&root)?;
+    let wish = wish.join(" ");
+    let mut command = tools::cargo(&root);
+    command.env("BOARDCAST_SIM", &wish);
+    let args = format!(
+        "test --package boardcast --test sim --locked{profile} -- --exact no_seed_breaks_the_contract --nocapture"
+    );
+    run_as(&format!("BOARDCAST_SIM='{wish}' cargo"), command, &args)
+}
+
 fn house_rules(root: &Path) -> Result<()> {
     let files = tree::sources(root)?;
     let violations = house::check(&files);
