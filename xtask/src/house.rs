@@ -28,7 +28,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Violation> {
 
 type Rule = fn(&Source) -> Vec<Violation>;
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 13] = [
     imports::check,
     core_is_pure,
     core_depends_on_no_io,

@@ -44,7 +44,7 @@ Checks Boardcast. Usage: cargo xtask VERB
   house    step 1 alone: takes a moment, needs no build
   sim      the simulator: sim --seeds A..B for many worlds, with a word about how far it is; sim --seed N for one of them,
            told step by step (--steps N: only so many; --without FAULT: without that, also several times). --release
-           before all of it for an optimised build. Step 6 carries out 500 of them
+           before all of it for an optimised build. Step 11 carries out 500 of them
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
   bench    [--quick] [--write FILE] [writes|fanout|storms|stalled|idle|snapshot|resume|peers ...]: what the server costs, beside

@@ -159,12 +159,12 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
 /// Runs the simulator's worlds that somebody wants to see.
 pub(crate) fn simulate(wish: &[&str], profile: &str) -> Result<()> {
     let root = tree::root();
-    tools::require(&root)?;
+    tools::require(&root, &[&Need::Rust])?;
     let wish = wish.join(" ");
     let mut command = tools::cargo(&root);
     command.env("BOARDCAST_SIM", &wish);
     let args = format!(
-        "test --package boardcast --test sim --locked{profile} -- --exact no_seed_breaks_the_contract --nocapture"
+        "test --package boardcast --no-default-features --test sim --locked{profile} -- --exact no_seed_breaks_the_contract --nocapture"
     );
     run_as(&format!("BOARDCAST_SIM='{wish}' cargo"), command, &args)
 }

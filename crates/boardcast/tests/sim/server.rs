@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use boardcast::auth::Auth;
 use boardcast::engine::{Engine, Parts};
-use boardcast::http::{App, Guard, router};
+use boardcast::http::{App, Assets, Guard, router};
 use boardcast::live::hub::Hub;
 use boardcast::live::{Hangup, Log};
 use boardcast::store::Retention;
@@ -91,6 +91,7 @@ impl Server {
             engine: Arc::clone(&engine),
             auth: Auth::Open,
             guard: Arc::new(Guard::default()),
+            assets: Arc::new(Assets::embedded()),
         };
         Ok(Self {
             router: router(app),
