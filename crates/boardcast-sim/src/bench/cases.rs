@@ -117,14 +117,17 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
     );
     let ours = stage.ours(1).await?;
     let time = stage.time(2_000);
-    let quiet_us = fan_out_to(&ours.target, 0, time)?.cpu_per_event();
     let floor_quiet_us = fan_out_to(&stage.floor(400), 0, time)?.cpu_per_event();
     for watchers in stage_sizes(&stage, &[1, 100, 1_000, 10_000], &[1, 50]) {
         let watchers = stage.watchers(watchers);
         let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
         for _ in 0..stage.pairs() {
+            let quiet_us = fan_out_to(&ours.target, 0, time / 2)?.cpu_per_event();
             let figures = fan_out_to(&ours.target, watchers, time)?;
             let floor = fan_out_to(&stage.floor(figures.bytes_per_delivery()), watchers, time)?;
+            costs.push(net(&figures, quiet_us));
+            bare_costs.push(net(&floor, floor_quiet_us));
             ratios.push(net(&figures, quiet_us) / net(&floor, floor_quiet_us));
             own.push(figures);
             bare.push(floor);
@@ -140,8 +143,8 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
         };
         part.row([
             thousands(watchers as f64),
-            when_clear(of(&own, |figures| net(figures, quiet_us))),
-            when_clear(of(&bare, |figures| net(figures, floor_quiet_us))),
+            when_clear(median(&costs)),
+            when_clear(median(&bare_costs)),
             when_clear(ratio),
             digits(of(&own, Figures::cpu_per_event)),
             thousands(of(&own, per_second)),
@@ -172,6 +175,76 @@ pub(crate) fn net(figures: &Figures, write_us: f64) -> f64 {
 
 pub(crate) fn per_second(figures: &Figures) -> f64 {
     figures.deliveries / figures.seconds
+}
+
+pub(crate) async fn boards(mut stage: Stage) -> Outcome {
+    const WATCHERS_EACH: usize = 5;
+    const AT_ONCE: usize = 20;
+    let mut part = Part::new(
+        "Many small boards",
+        &[
+            "boards",
+            "watchers",
+            "ours: CPU µs a delivery",
+            "floor",
+            "ratio",
+            "deliveries/s",
+            "floor",
+            "p50 ms",
+            "p99 ms",
+        ],
+        "Twenty boards at a time get an event each, and the next twenty when those have been seen, in turn. As in the fan-out, CPU \
+         a delivery is without what the same writes cost when nobody watches.",
+    );
+    let boards = stage.size(1_000, 20);
+    let ours = stage.ours_with_boards(boards).await?;
+    let time = stage.time(2_000);
+    let in_turn = |target: &Target, watchers: usize, time: Duration| {
+        let mut swarm = Swarm::new(target, boards)?;
+        swarm.watch_each(watchers)?;
+        swarm.write_in_turn(time / 10, AT_ONCE)?;
+        calm(&target.pids);
+        let figures = measure(&mut swarm, target, |swarm| {
+            swarm.write_in_turn(time, AT_ONCE)
+        })?;
+        swarm.verify()?;
+        drop(swarm);
+        calm(&target.pids);
+        Ok::<_, String>(figures)
+    };
+    let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
+    for _ in 0..stage.pairs() {
+        let quiet_us = in_turn(&ours.target, 0, time)?.cpu_per_event();
+        let figures = in_turn(&ours.target, WATCHERS_EACH, time)?;
+        let mut floor = stage.floor(figures.bytes_per_delivery());
+        (floor.watch, floor.path) = ("/{writer}".into(), "/{writer}".into());
+        let floor_quiet_us = in_turn(&floor, 0, time / 2)?.cpu_per_event();
+        let floor = in_turn(&floor, WATCHERS_EACH, time)?;
+        let (cost, bare_cost) = (net(&figures, quiet_us), net(&floor, floor_quiet_us));
+        ratios.push(cost / bare_cost);
+        costs.push(cost);
+        bare_costs.push(bare_cost);
+        own.push(figures);
+        bare.push(floor);
+    }
+    part.row([
+        thousands(boards as f64),
+        thousands((boards * WATCHERS_EACH) as f64),
+        digits(median(&costs)),
+        digits(median(&bare_costs)),
+        digits(median(&ratios)),
+        thousands(of(&own, per_second)),
+        thousands(of(&bare, per_second)),
+        digits(of(&own, |figures| figures.latencies.percentile(50.0))),
+        digits(of(&own, |figures| figures.latencies.percentile(99.0))),
+    ]);
+    part.ratio(format!(
+        "On {} boards with {WATCHERS_EACH} watchers each, one delivery costs {} times the CPU of a bare send.",
+        thousands(boards as f64),
+        digits(median(&ratios))
+    ));
+    Ok(part)
 }
 
 pub(crate) async fn storms(mut stage: Stage) -> Outcome {

@@ -2,7 +2,7 @@
 //! non-blocking sends. No server can be below it by much, so every figure is shown beside it.
 //!
 //! It speaks just enough HTTP for the same load to be pointed at it: a `GET` is a watcher, the body
-//! of anything else goes to all watchers as one event.
+//! of anything else goes to all watchers of that path as one event.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -65,7 +65,7 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
 struct Floor {
     /// What came of a request so far, beside each.
     connections: BTreeMap<u64, (Rc<TcpStream>, Vec<u8>)>,
-    watchers: Vec<(u64, Rc<TcpStream>)>,
+    watchers: BTreeMap<Vec<u8>, Vec<(u64, Rc<TcpStream>)>>,
 }
 
 impl Floor {
@@ -79,7 +79,9 @@ impl Floor {
             Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(()),
             _ => {
                 self.connections.remove(&key);
-                self.watchers.retain(|(watcher, _)| *watcher != key);
+                for watchers in self.watchers.values_mut() {
+                    watchers.retain(|(watcher, _)| *watcher != key);
+                }
                 return Ok(());
             }
         }
@@ -89,18 +91,19 @@ impl Floor {
         let request = std::mem::take(received);
         if request.starts_with(b"GET ") {
             (&*socket).write_all(HEAD)?;
-            self.watchers.push((key, socket));
+            let watchers = self.watchers.entry(path_of(&request)).or_default();
+            watchers.push((key, socket));
             return Ok(());
         }
-        self.fan_out(&request[body..])?;
+        self.fan_out(&path_of(&request), &request[body..])?;
         (&*socket).write_all(ANSWER)
     }
 
-    fn fan_out(&self, body: &[u8]) -> io::Result<()> {
+    fn fan_out(&self, path: &[u8], body: &[u8]) -> io::Result<()> {
         let mut frame = format!("{:x}\r\ndata: ", body.len() + 8).into_bytes();
         frame.extend_from_slice(body);
         frame.extend_from_slice(b"\n\n\r\n");
-        for (_, watcher) in &self.watchers {
+        for (_, watcher) in self.watchers.get(path).into_iter().flatten() {
             let sent = (&**watcher).write(&frame);
             match sent {
                 Ok(sent) if sent == frame.len() => {}
@@ -112,6 +115,11 @@ impl Floor {
         }
         Ok(())
     }
+}
+
+fn path_of(request: &[u8]) -> Vec<u8> {
+    let mut words = request.split(|byte| *byte == b' ');
+    words.nth(1).unwrap_or_default().to_vec()
 }
 
 /// Where the body of a request begins, once it has come whole.

@@ -35,6 +35,8 @@ pub enum Case {
     Writes,
     /// One event to many watchers.
     Fanout,
+    /// Many events, each to few.
+    Boards,
     /// Everyone comes back at once.
     Storms,
     /// Some don't read.
@@ -51,9 +53,10 @@ pub enum Case {
 
 impl Case {
     /// Those of a bench; another server is asked for by itself.
-    pub const ALL: [Case; 7] = [
+    pub const ALL: [Case; 8] = [
         Case::Writes,
         Case::Fanout,
+        Case::Boards,
         Case::Storms,
         Case::Stalled,
         Case::Idle,
@@ -96,6 +99,7 @@ impl Bench {
         match case {
             Case::Writes => cases::writes(stage).await,
             Case::Fanout => cases::fan_out(stage).await,
+            Case::Boards => cases::boards(stage).await,
             Case::Storms => cases::storms(stage).await,
             Case::Stalled => cases::stalled(stage).await,
             Case::Idle => cases::idle(stage).await,

@@ -67,8 +67,8 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
     let ours = stage.ours(1).await?;
     let nchan = start_nchan(stage.folder()).await?;
     let time = stage.time(2_000);
-    let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time)?.cpu_per_event());
-    let (quiet_us, nchan_quiet_us) = (quiet(&ours.target)?, quiet(&nchan.target)?);
+    let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time / 2)?.cpu_per_event());
+    let nchan_quiet_us = quiet(&nchan.target)?;
     let floor_quiet_us = quiet(&stage.floor(400))?;
     let sizes: &[usize] = if stage.is_quick() {
         &[50]
@@ -76,9 +76,11 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
         &[100, 1_000, 10_000]
     };
     for watchers in sizes.iter().map(|wanted| stage.watchers(*wanted)) {
-        let (mut own, mut other, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut own, mut other) = (Vec::new(), Vec::new());
         let (mut to_other, mut to_bare) = (Vec::new(), Vec::new());
+        let (mut costs, mut other_costs, mut bare_costs) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..stage.pairs() {
+            let quiet_us = quiet(&ours.target)?;
             let figures = fan_out(&ours.target, watchers, time)?;
             let bytes = figures.bytes_per_delivery();
             // An id and its line ends are some forty bytes there.
@@ -89,18 +91,22 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
             let theirs = fan_out(&same, watchers, time)?;
             let floor = fan_out(&stage.floor(bytes), watchers, time)?;
             let cost = net(&figures, quiet_us);
-            to_other.push(cost / net(&theirs, nchan_quiet_us));
-            to_bare.push(cost / net(&floor, floor_quiet_us));
+            let (other_cost, bare_cost) =
+                (net(&theirs, nchan_quiet_us), net(&floor, floor_quiet_us));
+            to_other.push(cost / other_cost);
+            to_bare.push(cost / bare_cost);
+            costs.push(cost);
+            other_costs.push(other_cost);
+            bare_costs.push(bare_cost);
             own.push(figures);
             other.push(theirs);
-            bare.push(floor);
         }
         let ratio = median(&to_other);
         part.row([
             thousands(watchers as f64),
-            digits(of(&own, |figures| net(figures, quiet_us))),
-            digits(of(&other, |figures| net(figures, nchan_quiet_us))),
-            digits(of(&bare, |figures| net(figures, floor_quiet_us))),
+            digits(median(&costs)),
+            digits(median(&other_costs)),
+            digits(median(&bare_costs)),
             digits(ratio),
             digits(median(&to_bare)),
             digits(of(&own, |figures| figures.latencies.percentile(50.0))),

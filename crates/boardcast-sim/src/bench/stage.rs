@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::swarm::{Swarm, Target};
 use super::{Bench, Case, floor, host};
@@ -158,6 +158,27 @@ impl Stage {
         })
     }
 
+    /// Our server with a board for each of so many writers, and a task on it.
+    pub(crate) async fn ours_with_boards(&mut self, boards: usize) -> Result<Ours, String> {
+        let mut ours = self.ours(0).await?;
+        let mut wanted = Vec::new();
+        for number in 0..boards {
+            let (board, list) = (format!("bench-{number}"), format!("list-{number}"));
+            wanted.push(("/boards", json!({"id": board, "name": "Bench"})));
+            wanted.push((
+                "/lists",
+                json!({"id": list, "boardId": board, "name": "Bench"}),
+            ));
+            wanted.push((
+                "/tasks",
+                json!({"id": board, "listId": list, "title": "Bench"}),
+            ));
+        }
+        make(ours.target.addr, wanted).await?;
+        ours.target.watch = "/boards/bench-{writer}/events".into();
+        Ok(ours)
+    }
+
     /// The floor, sending as many bytes for each event.
     pub(crate) fn floor(&self, frame_bytes: usize) -> Target {
         let mut floor = self.floor.clone();
@@ -199,7 +220,6 @@ async fn start_floor(bench: &Bench, folder: &Path) -> Result<(Target, Option<Pro
 }
 
 async fn prepare(addr: SocketAddr, writers: usize) -> Result<(), String> {
-    let client = Client::new(addr);
     let mut wanted = vec![
         ("/boards", json!({"id": BOARD, "name": "Bench"})),
         (
@@ -212,18 +232,17 @@ async fn prepare(addr: SocketAddr, writers: usize) -> Result<(), String> {
             json!({"id": format!("bench-{writer}"), "listId": "bench-list", "title": "Bench"});
         wanted.push(("/tasks", task));
     }
+    make(addr, wanted).await
+}
+
+async fn make(addr: SocketAddr, wanted: Vec<(&str, Value)>) -> Result<(), String> {
+    let client = Client::new(addr);
     for (path, body) in wanted {
-        let answer = client
-            .post(path, &body)
-            .await
-            .map_err(|fault| fault.to_string())?;
-        // A file of an earlier bench has them.
+        let answer = client.post(path, &body).await;
+        let answer = answer.map_err(|fault| fault.to_string())?;
         if answer.status != 201 {
-            return Err(format!(
-                "{path} was answered {}: {}",
-                answer.status,
-                answer.text()
-            ));
+            let (status, said) = (answer.status, answer.text());
+            return Err(format!("{path} was answered {status}: {said}"));
         }
     }
     Ok(())

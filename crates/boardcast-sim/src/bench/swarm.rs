@@ -3,8 +3,10 @@
 //! counts what every watcher gets of every writer's writes: lost, twice or out of order is an error,
 //! whatever is being measured.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -38,7 +40,7 @@ pub struct Target {
     pub addr: SocketAddr,
     /// Whose CPU and memory it is.
     pub pids: Vec<u32>,
-    /// The path of its event stream.
+    /// The path of its event stream; `{writer}` stands for the number of the writer it follows.
     pub watch: String,
     /// The method of a write.
     pub method: String,
@@ -71,7 +73,9 @@ pub(crate) struct Tally {
 struct Watcher {
     socket: Option<TcpStream>,
     feed: Feed,
-    /// The number expected next of each writer.
+    /// The writers it follows: all of them, or one.
+    follows: Range<usize>,
+    /// The number expected next of each of these.
     next: Vec<u64>,
     /// Of all it saw, in order: the same for all who saw the same.
     order: u64,
@@ -81,11 +85,14 @@ struct Watcher {
 }
 
 struct Writer {
-    socket: TcpStream,
+    /// None once the server has let it go, which it may when nothing was asked for long.
+    socket: Option<TcpStream>,
     received: Vec<u8>,
     sent_nanos: u64,
     is_waiting: bool,
     sent: u64,
+    /// Watchers that follow it.
+    audience: u64,
 }
 
 /// Where watchers come back.
@@ -126,36 +133,50 @@ impl Swarm {
             tally: Tally::default(),
         };
         for number in 0..writers {
-            let socket = connect(target.addr, None)?;
-            swarm.listen_to(&socket, number as u64 | WRITER)?;
             swarm.writers.push(Writer {
-                socket,
+                socket: None,
                 received: Vec::new(),
                 sent_nanos: 0,
                 is_waiting: false,
                 sent: 0,
+                audience: 0,
             });
+            swarm.connect_writer(number)?;
         }
         Ok(swarm)
     }
 
-    /// More watchers, from now on. On return they have their streams.
+    /// More watchers of all writers, from now on. On return they have their streams.
     pub(crate) fn watch(&mut self, count: usize) -> Result<(), String> {
-        for _ in 0..count {
-            self.watchers.push(Watcher {
-                socket: None,
-                feed: Feed::default(),
-                next: self.writers.iter().map(|writer| writer.sent + 1).collect(),
-                order: 0,
-                is_patched: false,
-                is_stalled: false,
-            });
-            self.open(self.watchers.len() - 1, None)?;
-            if self.watchers.len().is_multiple_of(CONNECTING_MAX) {
-                self.wait_for_streams()?;
-            }
+        (0..count).try_for_each(|_| self.follow(0..self.writers.len()))?;
+        self.wait_for_streams()
+    }
+
+    /// So many watchers of each writer alone.
+    pub(crate) fn watch_each(&mut self, count: usize) -> Result<(), String> {
+        for writer in 0..self.writers.len() {
+            (0..count).try_for_each(|_| self.follow(writer..writer + 1))?;
         }
         self.wait_for_streams()
+    }
+
+    fn follow(&mut self, follows: Range<usize>) -> Result<(), String> {
+        let followed = &mut self.writers[follows.clone()];
+        followed.iter_mut().for_each(|writer| writer.audience += 1);
+        self.watchers.push(Watcher {
+            socket: None,
+            feed: Feed::default(),
+            next: followed.iter().map(|writer| writer.sent + 1).collect(),
+            follows,
+            order: 0,
+            is_patched: false,
+            is_stalled: false,
+        });
+        self.open(self.watchers.len() - 1, None)?;
+        if self.watchers.len().is_multiple_of(CONNECTING_MAX) {
+            self.wait_for_streams()?;
+        }
+        Ok(())
     }
 
     /// Watchers that ask and never read.
@@ -163,10 +184,11 @@ impl Swarm {
         for _ in 0..count {
             // As small as a window gets, so that little is under way.
             let socket = connect(self.target.addr, Some(4 * 1024))?;
-            ask_for_stream(&socket, &self.target, None)?;
+            ask_for_stream(&socket, &self.target, 0, None)?;
             self.watchers.push(Watcher {
                 socket: Some(socket),
                 feed: Feed::default(),
+                follows: 0..0,
                 next: Vec::new(),
                 order: 0,
                 is_patched: false,
@@ -183,6 +205,7 @@ impl Swarm {
             watcher.feed.begin_again();
         }
         self.tally.opened = 0;
+        self.tally.snapshots = 0;
     }
 
     /// Brings all back at once; it returns when all have been asked for, not when they are there.
@@ -203,9 +226,17 @@ impl Swarm {
 
     fn open(&mut self, number: usize, id: Option<&str>) -> Result<(), String> {
         let socket = connect(self.target.addr, None)?;
-        ask_for_stream(&socket, &self.target, id)?;
+        let writer = self.watchers[number].follows.start;
+        ask_for_stream(&socket, &self.target, writer, id)?;
         self.listen_to(&socket, number as u64)?;
         self.watchers[number].socket = Some(socket);
+        Ok(())
+    }
+
+    fn connect_writer(&mut self, number: usize) -> Result<(), String> {
+        let socket = connect(self.target.addr, None)?;
+        self.listen_to(&socket, number as u64 | WRITER)?;
+        self.writers[number].socket = Some(socket);
         Ok(())
     }
 
@@ -219,8 +250,9 @@ impl Swarm {
         self.pump_until("all streams open", |swarm| swarm.tally.opened >= all)
     }
 
+    /// Since everyone was cut.
     pub(crate) fn wait_for_snapshots(&mut self) -> Result<(), String> {
-        let all = self.tally.snapshots + self.living() as u64;
+        let all = self.living() as u64;
         self.pump_until("a snapshot each", |swarm| swarm.tally.snapshots >= all)
     }
 
@@ -242,6 +274,20 @@ impl Swarm {
             writes += 1;
         }
         Ok(writes)
+    }
+
+    /// So many of the writers at a time, in turn, each seen by its watchers before the next are asked.
+    pub(crate) fn write_in_turn(&mut self, time: Duration, at_once: usize) -> Result<u64, String> {
+        let begun = Instant::now();
+        let mut writes = 0;
+        while begun.elapsed() < time {
+            for _ in 0..at_once {
+                self.send(writes % self.writers.len())?;
+                writes += 1;
+            }
+            self.settle()?;
+        }
+        Ok(writes as u64)
     }
 
     /// Every writer at once, each asking again when it is answered, until `writes` were answered or
@@ -300,26 +346,27 @@ impl Swarm {
             ));
         }
         let due: Vec<u64> = self.writers.iter().map(|writer| writer.sent + 1).collect();
-        let living = self.watchers.iter().filter(|watcher| !watcher.is_stalled);
-        if let Some(behind) = living.clone().find(|watcher| watcher.next != due) {
-            let next = &behind.next;
-            return Err(format!(
-                "a watcher is at {next:?} where {due:?} was written"
-            ));
-        }
-        let mut orders: Vec<u64> = living
-            .filter(|watcher| !watcher.is_patched)
-            .map(|watcher| watcher.order)
-            .collect();
-        orders.dedup();
-        if orders.len() > 1 {
-            return Err("watchers saw different orders".into());
+        let mut orders = BTreeMap::new();
+        for watcher in self.watchers.iter().filter(|watcher| !watcher.is_stalled) {
+            let (next, due) = (&watcher.next, &due[watcher.follows.clone()]);
+            if next != due {
+                return Err(format!(
+                    "a watcher is at {next:?} where {due:?} was written"
+                ));
+            }
+            let first = orders.entry(watcher.follows.start).or_insert(watcher.order);
+            if *first != watcher.order && !watcher.is_patched {
+                return Err("watchers saw different orders".into());
+            }
         }
         Ok(())
     }
 
     /// Asks for one write; its answer and its deliveries are due from now on.
     pub(crate) fn send(&mut self, number: usize) -> Result<(), String> {
+        if self.writers[number].socket.is_none() {
+            self.connect_writer(number)?;
+        }
         let nanos = self.nanos();
         let writer = &mut self.writers[number];
         writer.sent += 1;
@@ -331,9 +378,12 @@ impl Swarm {
             nanos,
         };
         let request = self.target.request(mark);
-        let sent = (&writer.socket).write_all(&request);
+        let Some(mut socket) = writer.socket.as_ref() else {
+            return Err("a writer has just been connected".into());
+        };
+        let sent = socket.write_all(&request);
         sent.map_err(|fault| format!("a write could not be sent: {fault}"))?;
-        self.due += self.living() as u64;
+        self.due += writer.audience;
         Ok(())
     }
 
@@ -342,28 +392,32 @@ impl Swarm {
     }
 
     fn pump_until(&mut self, what: &str, reached: impl Fn(&Swarm) -> bool) -> Result<(), String> {
-        let mut quiet_since = Instant::now();
+        // Heartbeats come for ever; they bring nobody further.
+        let reach =
+            |tally: &Tally| tally.deliveries + tally.snapshots + tally.opened + tally.answers;
+        let (mut reached_at, mut before) = (Instant::now(), reach(&self.tally));
         while !reached(self) {
-            if self.pump(Duration::from_millis(100))? > 0 {
-                quiet_since = Instant::now();
-            } else if quiet_since.elapsed() > PATIENCE {
-                let tally = &self.tally;
+            self.pump(Duration::from_millis(100))?;
+            let now = reach(&self.tally);
+            if now != before {
+                (reached_at, before) = (Instant::now(), now);
+            } else if reached_at.elapsed() > PATIENCE {
+                let (tally, due) = (&self.tally, self.due);
                 return Err(format!(
-                    "waited for {what}, and nothing comes: {tally:?}, due {}",
-                    self.due
+                    "waited for {what}, and nothing comes: {due} due, {tally:?}"
                 ));
             }
         }
         Ok(())
     }
 
-    /// Looks after whoever has something to read; how many that were.
-    pub(crate) fn pump(&mut self, limit: Duration) -> Result<usize, String> {
+    /// Looks after whoever has something to read.
+    pub(crate) fn pump(&mut self, limit: Duration) -> Result<(), String> {
         let limit = Timespec::try_from(limit).map_err(|fault| fault.to_string())?;
         self.ready.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&limit)) {
             // A child ended.
-            Err(rustix::io::Errno::INTR) => return Ok(0),
+            Err(rustix::io::Errno::INTR) => return Ok(()),
             told => told.map_err(|fault| fault.to_string())?,
         };
         let keys: Vec<u64> = self.ready.iter().map(|event| event.data.u64()).collect();
@@ -374,7 +428,7 @@ impl Swarm {
                 self.read_answer((key & !WRITER) as usize)?;
             }
         }
-        Ok(keys.len())
+        Ok(())
     }
 
     fn read_stream(&mut self, number: usize) -> Result<(), String> {
@@ -390,6 +444,7 @@ impl Swarm {
         self.tally.bytes += read as u64;
         let Watcher {
             feed,
+            follows,
             next,
             order,
             is_patched,
@@ -399,11 +454,11 @@ impl Swarm {
         feed.push(&self.buffer[..read], &mut |brought| match brought {
             Brought::Status(200) => tally.opened += 1,
             Brought::Status(_) => tally.refused += 1,
-            Brought::Event(mark) => tally.count(mark, now, next, order),
+            Brought::Event(mark) => tally.count(mark, now, follows.start, next, order),
             Brought::Snapshot(block) => {
                 tally.snapshots += 1;
                 *is_patched = true;
-                patch(block, next);
+                patch(block, follows.start, next);
             }
             Brought::Other => {}
         });
@@ -417,12 +472,21 @@ impl Swarm {
     fn read_answer(&mut self, number: usize) -> Result<(), String> {
         let now = self.nanos();
         let writer = &mut self.writers[number];
-        let read = match (&writer.socket).read(&mut self.buffer) {
+        let Some(mut socket) = writer.socket.as_ref() else {
+            return Ok(());
+        };
+        let read = match socket.read(&mut self.buffer) {
             Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(()),
             read => read.unwrap_or(0),
         };
         if read == 0 {
-            return Err(format!("writer {number} was cut off"));
+            writer.socket = None;
+            let was_due = writer.is_waiting;
+            return if was_due {
+                Err(format!("writer {number} was cut off"))
+            } else {
+                Ok(())
+            };
         }
         writer.received.extend_from_slice(&self.buffer[..read]);
         let Some(status) = whole_answer(&writer.received) else {
@@ -441,8 +505,9 @@ impl Swarm {
 }
 
 impl Tally {
-    fn count(&mut self, mark: Mark, now: u64, next: &mut [u64], order: &mut u64) {
-        let Some(next) = next.get_mut(mark.writer) else {
+    /// `next` are the numbers expected of the writers from `first` on.
+    fn count(&mut self, mark: Mark, now: u64, first: usize, next: &mut [u64], order: &mut u64) {
+        let Some(next) = next.get_mut(mark.writer.wrapping_sub(first)) else {
             self.doubled += 1;
             return;
         };
@@ -460,9 +525,9 @@ impl Tally {
 }
 
 /// Whoever gets a snapshot has seen what is in it.
-fn patch(block: &[u8], next: &mut [u64]) {
+fn patch(block: &[u8], first: usize, next: &mut [u64]) {
     for mark in marks(block) {
-        if let Some(next) = next.get_mut(mark.writer) {
+        if let Some(next) = next.get_mut(mark.writer.wrapping_sub(first)) {
             *next = (*next).max(mark.number + 1);
         }
     }
@@ -501,8 +566,14 @@ fn connect(addr: SocketAddr, receive_bytes: Option<usize>) -> Result<TcpStream, 
     connected().map_err(|fault: std::io::Error| format!("connecting to {addr}: {fault}"))
 }
 
-fn ask_for_stream(socket: &TcpStream, target: &Target, id: Option<&str>) -> Result<(), String> {
-    let (path, addr) = (&target.watch, target.addr);
+fn ask_for_stream(
+    socket: &TcpStream,
+    target: &Target,
+    writer: usize,
+    id: Option<&str>,
+) -> Result<(), String> {
+    let path = target.watch.replace("{writer}", &writer.to_string());
+    let addr = target.addr;
     let cursor = id.map_or_else(String::new, |id| format!("last-event-id: {id}\r\n"));
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\naccept: text/event-stream\r\n{cursor}\r\n");
@@ -538,7 +609,7 @@ mod tests {
                 number,
                 nanos: 0,
             };
-            tally.count(mark, 5, &mut next, &mut order);
+            tally.count(mark, 5, 0, &mut next, &mut order);
         }
         (tally, next)
     }
@@ -559,8 +630,10 @@ mod tests {
     #[test]
     fn a_snapshot_stands_for_what_it_holds() {
         let mut next = vec![3, 1];
-        patch(b"~0~9~1~ ~1~4~1~ ~0~2~1~", &mut next);
+        patch(b"~0~9~1~ ~1~4~1~ ~0~2~1~", 0, &mut next);
         assert_eq!(next, [10, 5]);
+        patch(b"~6~9~1~ ~7~11~1~ ~8~20~1~", 7, &mut next[..1]);
+        assert_eq!(next, [12, 5]);
     }
 
     #[test]

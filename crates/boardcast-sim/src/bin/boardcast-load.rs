@@ -16,7 +16,7 @@ use boardcast_sim::bench::{Bench, Case, Target, describe, fan_out_of, floor, sai
 
 const HELP: &str = "\
 boardcast-load bench --server BINARY [--quick] [--write FILE --command TEXT] [CASE...]
-    Measures: writes, fanout, storms, stalled, idle, snapshot, resume; peers is nginx with nchan beside ours.
+    Measures: writes, fanout, boards, storms, stalled, idle, snapshot, resume; peers is nginx with nchan beside ours.
 boardcast-load fanout --to PORT --pid PID[,PID] --watch PATH --write 'METHOD PATH' --body TEXT
                [--watchers 1000] [--seconds 5] [--bytes 120]
     Points the load at any server on this machine. In the body {mark} stands for what the load counts by, {fill} for as
