@@ -9,8 +9,13 @@ use anyhow::{Context, Result};
 use crate::{soak, tools};
 
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<()> {
-    let names_cases = words.iter().any(|word| !word.starts_with("--"));
-    let compares = words.contains(&"peers") || !(names_cases || words.contains(&"--quick"));
+    // Those that are no flag, and not the value of one.
+    let cases = words.iter().enumerate().filter(|(at, word)| {
+        let is_value = *at > 0 && words[at - 1] == "--write";
+        !is_value && !word.starts_with("--")
+    });
+    let is_whole = cases.count() == 0 && !words.contains(&"--quick");
+    let compares = is_whole || words.contains(&"peers");
     if compares {
         tools::require_nchan()?;
     }

@@ -23,6 +23,7 @@ mod swarm;
 use std::path::PathBuf;
 
 pub use host::{describe, raise_descriptors, said};
+pub use peers::find as find_peers;
 use report::Part;
 use stage::Stage;
 pub use stage::fan_out_of;

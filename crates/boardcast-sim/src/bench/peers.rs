@@ -42,6 +42,19 @@ impl Drop for Nchan {
     }
 }
 
+/// Whether what is compared with is on this machine.
+///
+/// # Errors
+/// If not, with what to install.
+pub fn find() -> Result<(), String> {
+    if Path::new(MODULE).exists() {
+        return Ok(());
+    }
+    Err(format!(
+        "there is no {MODULE}: install nginx and libnginx-mod-nchan"
+    ))
+}
+
 pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
     let mut part = Part::new(
         "Beside nginx with nchan",
@@ -140,11 +153,7 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
 
 async fn start_nchan(folder: &Path) -> Result<Nchan, String> {
     let text = |fault: std::io::Error| fault.to_string();
-    if !Path::new(MODULE).exists() {
-        return Err(format!(
-            "there is no {MODULE}: install nginx and libnginx-mod-nchan"
-        ));
-    }
+    find()?;
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
     let addr = free.local_addr().map_err(text)?;
     drop(free);

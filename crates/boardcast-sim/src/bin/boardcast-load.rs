@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use boardcast_sim::bench::report::{Part, page};
-use boardcast_sim::bench::{Bench, Case, Target, describe, fan_out_of, floor, said};
+use boardcast_sim::bench::{Bench, Case, Target, describe, fan_out_of, find_peers, floor, said};
 
 const HELP: &str = "\
 boardcast-load bench --server BINARY [--quick] [--write FILE --command TEXT] [CASE...]
@@ -74,6 +74,10 @@ async fn bench(words: &[String]) -> Result<(), String> {
         cases.extend(Case::ALL);
         // Comparing is no part of a look whether it runs.
         cases.extend((!bench.is_quick).then_some(Case::Peers));
+    }
+    // Not after all the others.
+    if cases.contains(&Case::Peers) {
+        find_peers()?;
     }
     let mut machine = describe();
     machine.push(format!(
