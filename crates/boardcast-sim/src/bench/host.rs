@@ -25,9 +25,17 @@ fn cpu_of(pid: u32) -> Option<f64> {
     Some((user + system) / TICKS_PER_SECOND * 1e6)
 }
 
-/// Memory that these processes have resident, in bytes.
+/// Memory that these processes have resident, in bytes; what several share counts once.
 pub(crate) fn resident(pids: &[u32]) -> f64 {
-    pids.iter().map(|pid| status_of(*pid, "VmRSS:")).sum()
+    pids.iter().map(|pid| resident_of(*pid)).sum()
+}
+
+fn resident_of(pid: u32) -> f64 {
+    match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+        Ok(rollup) => number_after(&rollup, "\nPss:") * 1024.0,
+        // Another user's.
+        Err(_) => status_of(pid, "VmRSS:"),
+    }
 }
 
 /// The most that they ever had.

@@ -79,6 +79,11 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
     );
     let ours = stage.ours(1).await?;
     let nchan = start_nchan(stage.folder()).await?;
+    // First, while neither has had watchers before.
+    let (own, other) = (
+        slope(&memory_by_watchers(&stage, &ours.target)?),
+        slope(&memory_by_watchers(&stage, &nchan.target)?),
+    );
     let time = stage.time(2_000);
     let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time / 2)?.cpu_per_event());
     let nchan_quiet_us = quiet(&nchan.target)?;
@@ -139,12 +144,8 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
             digits(latency)
         ));
     }
-    let (own, other) = (
-        slope(&memory_by_watchers(&stage, &ours.target)?),
-        slope(&memory_by_watchers(&stage, &nchan.target)?),
-    );
     part.ratio(format!(
-        "An idle watcher costs {} KB of our memory and {} KB of nginx's with nchan.",
+        "An idle watcher costs {} KB of our memory and {} KB of nginx's with nchan, which has shared memory set aside besides.",
         digits(own / 1e3),
         digits(other / 1e3)
     ));
