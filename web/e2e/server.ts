@@ -39,7 +39,9 @@ export class Server {
       stdio: ["ignore", "ignore", "inherit"],
     });
     this.#process = started;
-    process.once("exit", () => started.kill("SIGKILL"));
+    const endIt = () => started.kill("SIGKILL");
+    process.once("exit", endIt);
+    started.once("exit", () => process.off("exit", endIt));
     const until = Date.now() + START_MS_MAX;
     while (!(await answers(`${urlOf(port)}/healthz`))) {
       if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}`);
@@ -85,10 +87,8 @@ export class Api {
   async send<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(this.url + path, {
       method,
-      ...(body !== undefined && {
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-      }),
+      headers: { accept: "application/json", "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (response.status === 204 ? null : await response.json()) as T;

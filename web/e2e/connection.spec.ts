@@ -1,0 +1,292 @@
+// One page and a line that breaks in every way that lines break: it says so, comes back by itself, shows
+// what it missed by cursor, and sends once what was done meanwhile.
+import type { Page } from "@playwright/test";
+import {
+  addTask,
+  card,
+  drawn,
+  expect,
+  expectConnection,
+  expectSame,
+  openBoard,
+  recordConsole,
+  recordRequests,
+  test,
+} from "./watching.ts";
+
+const BOARD = { "To do": ["one", "two", "three"], Done: ["four"] };
+/** Two beats of the server, and a look at the clock after them. */
+const SILENCE_NOTICED_MS = 42_000;
+/** The longest that the page waits between tries, and the time that a loaded machine takes. */
+const BACK_MS = 45_000;
+
+async function expectWaiting(page: Page, changes: number): Promise<void> {
+  await expect(page.locator("[data-connection] .waiting")).toHaveText(`${changes}`);
+}
+
+/** Three changes by hand, as they should look at once. */
+async function changeThings(page: Page): Promise<void> {
+  await addTask(page, "To do", "added while away");
+  await page.keyboard.press("Escape");
+  await card(page, "two").focus();
+  await page.keyboard.press("Alt+ArrowUp");
+  await card(page, "four").focus();
+  await page.keyboard.press("Delete");
+  await expect(card(page, "four")).toHaveCount(0);
+  expect(await drawn(page)).toEqual([["To do", "two", "one", "three", "added while away"], ["Done"]]);
+}
+
+/** What the page asked for to catch up: its place in the log, never the board again. */
+function expectCaughtUpByCursor(requests: { all: string[]; urls: string[] }): void {
+  expect(requests.all).not.toContain("GET /boards/a");
+  const streams = requests.urls.filter((url) => url.startsWith("/boards/a/events"));
+  expect(streams.length).toBeGreaterThan(0);
+  for (const url of streams) expect(url).toMatch(/[?&]after=\d+-[0-9a-f]+/);
+}
+
+test("a server that was killed for ten seconds: said, and nothing missed", async ({
+  context,
+  server,
+  api,
+}) => {
+  const board = await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, server.url, "a");
+  const said = recordConsole(page);
+  const requests = recordRequests(page);
+
+  await server.kill();
+  const back = new Promise((resolve) => setTimeout(resolve, 10_000));
+  await expectConnection(page, "reconnecting");
+  await changeThings(page);
+  await expectWaiting(page, 3);
+
+  await back;
+  // Somebody else is faster: the server is back, but not yet where this page looks for it.
+  const aside = server.port + 1;
+  await server.start(aside);
+  const [list] = board.lists;
+  await api.at(aside).addTask(list!.id, "by somebody else");
+  await api.at(aside).editTask(list!.tasks[2]!.id, "three, edited");
+  await server.stop();
+  await server.start();
+
+  await expectConnection(page, "live", BACK_MS);
+  await expectSame(page, api, "a");
+  expect(await drawn(page)).toEqual([
+    ["To do", "two", "one", "three, edited", "by somebody else", "added while away"],
+    ["Done"],
+  ]);
+  await expect(page.locator("[data-connection] .waiting")).toHaveCount(0);
+  expectCaughtUpByCursor(requests);
+  expect(said).toEqual([]);
+});
+
+test("a proxy that answers 502 for long: out of date, then back by cursor", async ({
+  context,
+  between,
+  api,
+}) => {
+  const board = await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  const said = recordConsole(page);
+  const requests = recordRequests(page);
+
+  between.mode = "bad gateway";
+  await expectConnection(page, "reconnecting");
+  await changeThings(page);
+  await expectConnection(page, "outdated", 40_000);
+  await expectWaiting(page, 3);
+  await api.addTask(board.lists[1]!.id, "by somebody else");
+
+  between.mode = "pass";
+  await expectConnection(page, "live", BACK_MS);
+  await expectSame(page, api, "a");
+  expect(await drawn(page)).toEqual([
+    ["To do", "two", "one", "three", "added while away"],
+    ["Done", "by somebody else"],
+  ]);
+  expectCaughtUpByCursor(requests);
+  expect(between.passed.filter(({ method, status }) => method === "POST" && status === 201)).toHaveLength(1);
+  expect(said).toEqual([]);
+});
+
+test("a line that falls silent is noticed within two missed beats", async ({ context, between, api }) => {
+  const board = await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  const requests = recordRequests(page);
+
+  between.mode = "silent";
+  await api.addTask(board.lists[0]!.id, "by somebody else");
+  await expectConnection(page, "reconnecting", SILENCE_NOTICED_MS);
+  await changeThings(page);
+  await expectWaiting(page, 3);
+
+  between.mode = "pass";
+  await expectConnection(page, "live", BACK_MS);
+  await expectSame(page, api, "a");
+  await expect(page.locator("[data-connection] .waiting")).toHaveCount(0);
+  expectCaughtUpByCursor(requests);
+});
+
+test("a stream that fell silent while requests still pass: what was done stays in view", async ({
+  context,
+  between,
+  api,
+}) => {
+  await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  const flips = await watchFor(page, "added while away");
+
+  between.silenceStreams();
+  await changeThings(page);
+  await expect.poll(() => between.streamsOpened.length, { timeout: SILENCE_NOTICED_MS }).toBe(2);
+  await expectConnection(page, "live");
+  await expectSame(page, api, "a");
+  expect(await flips()).toBe(1);
+});
+
+/** Counts how often a card with this title comes into view. */
+async function watchFor(page: Page, title: string): Promise<() => Promise<number>> {
+  const counter = await page.evaluateHandle((wanted) => {
+    const count = { times: 0, isThere: false };
+    const look = () => {
+      const titles = [...document.querySelectorAll("[data-task] .title")];
+      const isThere = titles.some((card) => card.textContent?.trim() === wanted);
+      if (isThere && !count.isThere) count.times++;
+      count.isThere = isThere;
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
+    return count;
+  }, title);
+  return () => counter.evaluate((count) => count.times);
+}
+
+test("a proxy that holds back and cuts anywhere: each event once, in order", async ({
+  context,
+  between,
+  api,
+}) => {
+  const board = await api.makeBoard("a", BOARD);
+  const random = seeded(7);
+  between.harm = { cutAfter: () => 1 + Math.floor(random() * 2_500), holdMs: () => random() * 100 };
+  const page = await context.newPage();
+  const said = recordConsole(page);
+  await page.goto(`${between.url}/b/a`);
+  await expect(card(page, "one")).toBeVisible();
+  const requests = recordRequests(page);
+  const seen = await watchTitle(page, board.lists[0]!.tasks[0]!.id);
+
+  let edits = 0;
+  const before = between.streamsOpened.length;
+  await expect(async () => {
+    for (let burst = 0; burst < 5; burst++) await api.editTask(board.lists[0]!.tasks[0]!.id, `${++edits}`);
+    expect(between.streamsOpened.length - before).toBeGreaterThanOrEqual(6);
+  }).toPass({ timeout: 60_000, intervals: [150] });
+
+  between.harm = {};
+  await api.addTask(board.lists[1]!.id, "the last");
+  between.cutStreams();
+  await expectConnection(page, "live", BACK_MS);
+  await expectSame(page, api, "a");
+  expectCaughtUpByCursor(requests);
+  const titles = await seen();
+  expect(titles.at(-1)).toBe(edits);
+  expect(titles).toEqual(titles.toSorted((one, other) => one - other));
+  expect(new Set(titles).size).toBe(titles.length);
+  expect(said).toEqual([]);
+});
+
+/** The numbers that a card shows as its title, one after the other. */
+async function watchTitle(page: Page, taskId: string): Promise<() => Promise<number[]>> {
+  const handle = await page.evaluateHandle((id) => {
+    const seen: number[] = [];
+    const look = () => {
+      const title = Number(document.querySelector(`[data-task="${id}"] .title`)?.textContent);
+      if (!Number.isNaN(title) && title !== seen.at(-1)) seen.push(title);
+    };
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+    return seen;
+  }, taskId);
+  return () => handle.jsonValue();
+}
+
+test("a device without network says so, keeps changes and sends them once it is back", async ({
+  context,
+  server,
+  api,
+}) => {
+  const board = await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, server.url, "a");
+  const requests = recordRequests(page);
+  await context.setOffline(true);
+  await expectConnection(page, "offline");
+  await changeThings(page);
+  await expectWaiting(page, 3);
+  await api.addTask(board.lists[1]!.id, "by somebody else");
+
+  await context.setOffline(false);
+  await expectConnection(page, "live", BACK_MS);
+  await expectSame(page, api, "a");
+  expect(await drawn(page)).toEqual([
+    ["To do", "two", "one", "three", "added while away"],
+    ["Done", "by somebody else"],
+  ]);
+  expectCaughtUpByCursor(requests);
+});
+
+test("an answer that was lost: the change is sent again and happens once", async ({
+  context,
+  between,
+  api,
+}) => {
+  await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  between.loseAnswers = 1;
+  await addTask(page, "Done", "sent twice");
+  await expect.poll(() => between.passed.filter(({ path }) => path === "/tasks").length).toBe(2);
+  await expectSame(page, api, "a");
+  expect(await drawn(page)).toContainEqual(["Done", "four", "sent twice"]);
+});
+
+test("a board that can't be read at first is shown once the server answers", async ({
+  context,
+  between,
+  api,
+}) => {
+  await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  between.failing = (path) => path === "/boards/a";
+  await page.reload();
+  await expect(page.getByText("The board can't be read right now")).toBeVisible();
+  between.failing = null;
+  await expectConnection(page, "live");
+  await expectSame(page, api, "a");
+});
+
+test("the server ends in order: the page is back as soon as it is", async ({ context, server, api }) => {
+  await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, server.url, "a");
+  const requests = recordRequests(page);
+  await server.stop();
+  await expectConnection(page, "reconnecting");
+  await server.start();
+  await expectConnection(page, "live", BACK_MS);
+  await api.makeBoard("b", {});
+  await expectSame(page, api, "a");
+  expectCaughtUpByCursor(requests);
+});
+
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
