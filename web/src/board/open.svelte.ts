@@ -6,12 +6,13 @@ import { read } from "../commands";
 import { apply } from "../fold";
 import type { Feed } from "../stream/feed";
 import type { BoardEvent, Cursor, Snapshot, SnapshotEvent, Task, TaskSummary } from "../wire";
-import { isAbout, isSettled, overlay, type Answer, type Change, type Pending } from "./pending";
+import { isAbout, isSettled, overlay, witness, type Answer, type Change, type Pending } from "./pending";
 
 /** How long a card that somebody else changed stays marked. */
 const MARK_MS = 2_500;
-/** How long an answered change waits for its event. Past it, the log has it or never will. */
-const SETTLE_MS_MAX = 10_000;
+/** How long an answered change waits for its event: longer than a line that fell silent goes unnoticed.
+ * Past it, on a live line, the log has it or never will. */
+const SETTLE_MS_MAX = 60_000;
 /** Without frames (a hidden page) events are folded in at this pace. */
 const HIDDEN_FOLD_MS = 200;
 
@@ -36,6 +37,7 @@ export class OpenBoard {
   #arrived: Arrival[] = [];
   #scheduled = false;
   #unfollow: (() => void) | null = null;
+  #isLive = false;
   #isClosed = false;
 
   constructor(
@@ -60,10 +62,15 @@ export class OpenBoard {
     }
     this.confirmed = answer.body;
     this.state = "open";
-    this.#unfollow = this.feed.follow(this.id, answer.body.cursor, {
+    const unfollow = this.feed.follow(this.id, answer.body.cursor, {
       event: (event, cursor) => this.#arrive({ event, cursor }),
       gone: () => this.#leave(),
     });
+    const unlisten = this.feed.onState(({ connection }) => (this.#isLive = connection === "live"));
+    this.#unfollow = () => {
+      unfollow();
+      unlisten();
+    };
   }
 
   close(): void {
@@ -84,7 +91,7 @@ export class OpenBoard {
     this.#pending = this.#pending.map((other) => (other === pending ? answered : other));
     if ("task" in Object(answer)) this.#keepOpened((answer as { task: Task }).task);
     this.#dropSettled();
-    setTimeout(() => this.#drop(answered), SETTLE_MS_MAX);
+    this.#dropInTime(answered);
   }
 
   /** The server refused it: the board goes back. */
@@ -149,7 +156,8 @@ export class OpenBoard {
       const isOurs = this.#isOurs(event);
       if (!isOurs) this.#mark(event);
       this.#followOpened(event, before);
-      if (board) this.#dropSettled(board, event);
+      if (before && board) for (const pending of this.#pending) witness(pending, before, board);
+      if (board) this.#dropSettled(board);
       this.onFolded(arrival, isOurs, before);
     }
     if (board) this.confirmed = board;
@@ -197,10 +205,18 @@ export class OpenBoard {
     this.#unfollow?.();
   }
 
-  #dropSettled(confirmed = this.confirmed, event?: BoardEvent | SnapshotEvent): void {
+  #dropSettled(confirmed = this.confirmed): void {
     if (!confirmed || this.#pending.length === 0) return;
-    const left = this.#pending.filter((pending) => !isSettled(pending, confirmed, event));
+    const left = this.#pending.filter((pending) => !isSettled(pending, confirmed));
     if (left.length < this.#pending.length) this.#pending = left;
+  }
+
+  #dropInTime(answered: Pending): void {
+    setTimeout(() => {
+      if (this.#isClosed || !this.#pending.includes(answered)) return;
+      if (this.#isLive) this.#drop(answered);
+      else this.#dropInTime(answered);
+    }, SETTLE_MS_MAX);
   }
 
   #drop(pending: Pending): void {

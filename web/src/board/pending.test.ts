@@ -1,8 +1,8 @@
 // What a person sees while changes are under way: the log's board with them on top, and when each has settled.
 
 import { describe, expect, it } from "vitest";
-import type { BoardEvent, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
-import { isAbout, isSettled, overlay, type Change, type Pending } from "./pending";
+import type { List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
+import { isAbout, isSettled, overlay, witness, type Change, type Pending } from "./pending";
 
 const STAMPS = { createdAt: "t", updatedAt: "t" };
 
@@ -131,14 +131,38 @@ describe("a change with an answer", () => {
     expect(isSettled(pending, overlay(BOARD, [pending]))).toBe(true);
   });
 
-  it("is settled by the news that its task, its list or the list of its task is gone", () => {
-    const without = overlay(BOARD, [{ change: { kind: "delete_task", id: "apple" } }]);
-    const by = (event: object) => isSettled(pending, without, event as BoardEvent);
-    expect(isSettled(pending, without)).toBe(false);
-    expect(by({ type: "task_deleted", taskId: "apple" })).toBe(true);
-    expect(by({ type: "task_deleted", taskId: "pear" })).toBe(false);
-    expect(by({ type: "list_deleted", listId: "doing" })).toBe(true);
-    expect(by({ type: "list_deleted", listId: "done" })).toBe(false);
+  it("is settled by the news that its task or the list of its task is gone, and by no other", () => {
+    const without = (change: Change) => overlay(BOARD, [{ change }]);
+    const settledAfter = (next: Snapshot) => {
+      const seen = { ...pending };
+      witness(seen, BOARD, next);
+      return isSettled(seen, next);
+    };
+    expect(isSettled(pending, without({ kind: "delete_task", id: "apple" }))).toBe(false);
+    expect(settledAfter(without({ kind: "delete_task", id: "apple" }))).toBe(true);
+    expect(settledAfter(without({ kind: "delete_list", id: "todo" }))).toBe(true);
+    expect(settledAfter(without({ kind: "delete_task", id: "pear" }))).toBe(false);
+  });
+
+  it("leaves no ghost of what was deleted before the answer came", () => {
+    const asked: Pending = { change };
+    witness(asked, BOARD, overlay(BOARD, [{ change: { kind: "delete_task", id: "apple" } }]));
+    const later = { ...asked, answer: pending.answer! };
+    expect(isSettled(later, overlay(BOARD, [{ change: { kind: "delete_task", id: "apple" } }]))).toBe(true);
+  });
+
+  it("stands although its task isn't known yet, because it has just been made", () => {
+    const made: Change = { kind: "add_task", id: "new", listId: "done", title: "new", slot: {} };
+    const answer = { task: answered(taskAt("new", "done", "1")) };
+    expect(isSettled({ change: made, answer }, BOARD)).toBe(false);
+    expect(seen(overlay(BOARD, [{ change: made, answer }]))["done"]).toEqual(["new"]);
+  });
+
+  it("of deleting hides nothing from who brought it back before the answer came", () => {
+    const gone: Pending = { change: { kind: "delete_task", id: "apple" } };
+    witness(gone, BOARD, overlay(BOARD, [gone]));
+    witness(gone, overlay(BOARD, [gone]), BOARD);
+    expect(isSettled({ ...gone, answer: "deleted" }, BOARD)).toBe(true);
   });
 
   it("of deleting is settled when the thing is gone, and hides it until then", () => {

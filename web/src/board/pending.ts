@@ -3,16 +3,7 @@
 // has come, is refused, or has waited too long for an event that will not come.
 
 import { putList, putTask, summaryOf, takeTask } from "../fold";
-import type {
-  Board,
-  BoardEvent,
-  List,
-  ListWithTasks,
-  Snapshot,
-  SnapshotEvent,
-  Task,
-  TaskSummary,
-} from "../wire";
+import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
 
 /** A place among siblings, as a request names it; neither: the end. */
 export type Slot = { before: string } | { after: string } | { position: "top" } | Record<string, never>;
@@ -33,6 +24,8 @@ export type Change =
 export interface Pending {
   change: Change;
   answer?: Answer;
+  /** The log took the thing away while this was under way. */
+  wasRemoved?: boolean;
 }
 
 /** What the server answered: the thing as it then was, or that it is gone. */
@@ -49,33 +42,28 @@ export function overlay(confirmed: Snapshot, pending: readonly Pending[]): Snaps
   return board;
 }
 
-/** Whether the log has caught up with an answered change. `event` came last, if one did. */
-export function isSettled(
-  pending: Pending,
-  confirmed: Snapshot,
-  event?: BoardEvent | SnapshotEvent,
-): boolean {
-  const { answer, change } = pending;
+/** Notes what an event, which led from one state of the log to the next, did to a change under way. */
+export function witness(pending: Pending, before: Snapshot, after: Snapshot): void {
+  const { change } = pending;
+  if ("id" in change && find(before, change.id) && !find(after, change.id)) pending.wasRemoved = true;
+}
+
+/** Whether the log has caught up with an answered change. */
+export function isSettled(pending: Pending, confirmed: Snapshot): boolean {
+  const { answer, change, wasRemoved = false } = pending;
   if (answer === undefined) return false;
   if (answer === "deleted") {
-    return "id" in change && !find(confirmed, change.id);
+    return "id" in change && (wasRemoved || !find(confirmed, change.id));
   }
   if ("board" in answer) return confirmed.version >= answer.board.version;
   const thing = "task" in answer ? answer.task : answer.list;
   const known = find(confirmed, thing.id);
-  return known ? known.version >= thing.version : event !== undefined && removes(event, thing);
+  return known ? known.version >= thing.version : wasRemoved;
 }
 
 /** What is said of a thing: an event about it while a change of ours is under way is taken for ours. */
 export function isAbout(pending: Pending, thingId: string): boolean {
   return "id" in pending.change ? pending.change.id === thingId : false;
-}
-
-function removes(event: BoardEvent | SnapshotEvent, thing: Task | List): boolean {
-  if (event.type === "task_deleted") return event.taskId === thing.id;
-  if (event.type === "list_deleted")
-    return event.listId === thing.id || ("listId" in thing && event.listId === thing.listId);
-  return false;
 }
 
 function find(board: Snapshot, id: string): { version: number } | undefined {
