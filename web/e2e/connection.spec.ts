@@ -11,7 +11,9 @@ import {
   openBoard,
   recordConsole,
   recordRequests,
+  seeded,
   test,
+  watchTitle,
 } from "./watching.ts";
 
 const BOARD = { "To do": ["one", "two", "three"], Done: ["four"] };
@@ -196,24 +198,6 @@ test("a proxy that holds back and cuts anywhere: each event once, in order", asy
   expect(said).toEqual([]);
 });
 
-/** The numbers that a card shows as its title, one after the other. */
-async function watchTitle(page: Page, taskId: string): Promise<() => Promise<number[]>> {
-  const handle = await page.evaluateHandle((id) => {
-    const seen: number[] = [];
-    const look = () => {
-      const title = Number(document.querySelector(`[data-task="${id}"] .title`)?.textContent);
-      if (!Number.isNaN(title) && title !== seen.at(-1)) seen.push(title);
-    };
-    new MutationObserver(look).observe(document.body, {
-      subtree: true,
-      childList: true,
-      characterData: true,
-    });
-    return seen;
-  }, taskId);
-  return () => handle.jsonValue();
-}
-
 test("a device without network says so, keeps changes and sends them once it is back", async ({
   context,
   server,
@@ -279,14 +263,3 @@ test("the server ends in order: the page is back as soon as it is", async ({ con
   await expectSame(page, api, "a");
   expectCaughtUpByCursor(requests);
 });
-
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -101,3 +101,32 @@ export async function addTask(page: Page, list: string, title: string): Promise<
 export function card(page: Page, title: string) {
   return page.locator("[data-task] .title").filter({ hasText: title });
 }
+
+/** The numbers that a card shows as its title, one after the other. */
+export async function watchTitle(page: Page, taskId: string): Promise<() => Promise<number[]>> {
+  const handle = await page.evaluateHandle((id) => {
+    const seen: number[] = [];
+    const look = () => {
+      const title = Number(document.querySelector(`[data-task="${id}"] .title`)?.textContent);
+      if (!Number.isNaN(title) && title !== seen.at(-1)) seen.push(title);
+    };
+    new MutationObserver(look).observe(document.body, {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
+    return seen;
+  }, taskId);
+  return () => handle.jsonValue();
+}
+
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
