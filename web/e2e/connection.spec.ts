@@ -16,6 +16,8 @@ import {
   watchTitle,
 } from "./watching.ts";
 
+test.describe.configure({ timeout: 120_000 });
+
 const BOARD = { "To do": ["one", "two", "three"], Done: ["four"] };
 /** Two beats of the server, and a look at the clock after them. */
 const SILENCE_NOTICED_MS = 42_000;

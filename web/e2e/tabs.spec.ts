@@ -15,6 +15,8 @@ import {
 
 /** A holder that says nothing is asked twice, three seconds apart, and then another takes over. */
 const HANDED_OVER_MS = 20_000;
+test.describe.configure({ timeout: 120_000 });
+
 const BOARDS = ["a", "b", "c"];
 
 /** A tab, the board it shows and the task on it that is renamed to 1, 2, 3, … */
