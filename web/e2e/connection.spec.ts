@@ -245,7 +245,7 @@ test("a board that can't be read at first is shown once the server answers", asy
 }) => {
   await api.makeBoard("a", BOARD);
   const page = await openBoard(context, between.url, "a");
-  between.failing = (path) => path === "/boards/a";
+  between.failing = (request) => request === "GET /boards/a";
   await page.reload();
   await expect(page.getByText("The board can't be read right now")).toBeVisible();
   between.failing = null;
@@ -253,15 +253,70 @@ test("a board that can't be read at first is shown once the server answers", asy
   await expectSame(page, api, "a");
 });
 
-test("the server ends in order: the page is back as soon as it is", async ({ context, server, api }) => {
+test("changes that don't get through are counted although the line is live", async ({
+  context,
+  between,
+  api,
+}) => {
+  await api.makeBoard("a", BOARD);
+  const page = await openBoard(context, between.url, "a");
+  between.failing = (request) => request === "POST /tasks";
+  await addTask(page, "Done", "held up");
+  await expectWaiting(page, 1);
+  await expectConnection(page, "live");
+  between.failing = null;
+  await expect(page.locator("[data-connection] .waiting")).toHaveCount(0);
+  await expectSame(page, api, "a");
+});
+
+test("a server whose data was put back to an older copy: the page shows that, and goes on", async ({
+  context,
+  server,
+  api,
+}) => {
+  const board = await api.makeBoard("a", BOARD);
+  await server.stop();
+  const putBack = server.keepCopy();
+  await server.start();
+  await api.addTask(board.lists[1]!.id, "will be lost");
+  await api.editTask(board.lists[0]!.tasks[0]!.id, "one, edited");
+  const page = await openBoard(context, server.url, "a");
+  const said = recordConsole(page);
+  await addTask(page, "Done", "will be lost too");
+  await expectSame(page, api, "a");
+
+  await server.stop();
+  putBack();
+  await server.start();
+  await expectConnection(page, "live", BACK_MS);
+  await api.addTask(board.lists[0]!.id, "after it");
+  await expectSame(page, api, "a");
+  expect(await drawn(page)).toEqual([
+    ["To do", "one", "two", "three", "after it"],
+    ["Done", "four"],
+  ]);
+  expect(said).toEqual([]);
+});
+
+test("the server ends in order: the page is back as soon as it is, and typing went on", async ({
+  context,
+  server,
+  api,
+}) => {
   await api.makeBoard("a", BOARD);
   const page = await openBoard(context, server.url, "a");
   const requests = recordRequests(page);
+  await card(page, "one").focus();
+  await page.keyboard.press("e");
+  await page.keyboard.type("one, ty");
   await server.stop();
   await expectConnection(page, "reconnecting");
+  await page.keyboard.type("ped");
   await server.start();
   await expectConnection(page, "live", BACK_MS);
-  await api.makeBoard("b", {});
+  await expect(page.getByRole("textbox", { name: "Title" })).toHaveValue("one, typed");
+  await page.keyboard.press("Enter");
+  await expect(card(page, "one, typed")).toBeVisible();
   await expectSame(page, api, "a");
   expectCaughtUpByCursor(requests);
 });

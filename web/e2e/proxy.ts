@@ -25,8 +25,8 @@ export class Proxy {
   harm: Harm = {};
   /** How many answers to changes get lost from here on. */
   loseAnswers = 0;
-  /** Paths that are answered 502 although the rest passes. */
-  failing: ((path: string) => boolean) | null = null;
+  /** What is answered 502 although the rest passes. */
+  failing: ((request: string) => boolean) | null = null;
   #mode: Mode = "pass";
   readonly #streams = new Map<ServerResponse, string>();
   readonly #sockets = new Set<Socket>();
@@ -90,7 +90,7 @@ export class Proxy {
     from.on("error", () => {});
     to.on("error", () => {});
     if (this.#mode === "refuse") from.socket.destroy();
-    else if (this.#mode === "bad gateway" || this.failing?.(passed.path)) {
+    else if (this.#mode === "bad gateway" || this.failing?.(`${passed.method} ${passed.path}`)) {
       passed.status = 502;
       to.writeHead(502, { "content-type": "text/html" }).end("<h1>502 Bad Gateway</h1>");
     } else if (this.#mode === "silent" || this.#dead.has(from.socket)) this.#dead.add(from.socket);

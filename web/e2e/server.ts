@@ -1,7 +1,7 @@
 // The real server, on a port and a data file that outlive its process: started, stopped, killed and started
 // again; and what other people do, through its API.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +58,16 @@ export class Server {
   /** Ends it as a power cut does. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
+  }
+
+  /** Copies the data file of a server that was stopped, and gives how to put the copy back. */
+  keepCopy(): () => void {
+    const [file, copy] = [join(this.folder, "board.db"), join(this.folder, "copy.db")];
+    copyFileSync(file, copy);
+    return () => {
+      for (const beside of ["-wal", "-shm"]) rmSync(file + beside, { force: true });
+      copyFileSync(copy, file);
+    };
   }
 
   async remove(): Promise<void> {

@@ -18,13 +18,18 @@ class Line {
   state = $state.raw<ConnectionState>({ connection: "connecting", currentAt: null });
   /** Changes that have no answer yet. */
   waiting = $state(0);
+  /** Of these, the first was tried in vain. */
+  isHeldUp = $state(false);
 
   constructor() {
     feed.onState((state) => {
       if (state.connection === "live" && this.state.connection !== "live") commands.retryNow();
       this.state = state;
     });
-    commands.onWaiting((waiting) => (this.waiting = waiting));
+    commands.onWaiting((waiting, isHeldUp) => {
+      this.waiting = waiting;
+      this.isHeldUp = isHeldUp;
+    });
     addEventListener("online", () => commands.retryNow());
     addEventListener("beforeunload", (event) => {
       if (commands.waiting === 0) return;

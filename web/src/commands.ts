@@ -28,8 +28,9 @@ const RETRY_MS_MAX = 23 * 3_600_000;
 /** The queue of commands. */
 export class Commands {
   #waiting = 0;
+  #isHeldUp = false;
   #last: Promise<unknown> = Promise.resolve();
-  #listeners = new Set<(waiting: number) => void>();
+  #listeners = new Set<(waiting: number, isHeldUp: boolean) => void>();
   #wake = new EventTarget();
 
   constructor(private readonly send: typeof fetch = (...args) => fetch(...args)) {}
@@ -48,10 +49,11 @@ export class Commands {
     return this.#waiting;
   }
 
-  /** Called at once and whenever the number of unanswered commands changes. */
-  onWaiting(listener: (waiting: number) => void): () => void {
+  /** Called at once and whenever the number of unanswered commands changes, or whether the first of them
+   * had to be sent again. */
+  onWaiting(listener: (waiting: number, isHeldUp: boolean) => void): () => void {
     this.#listeners.add(listener);
-    listener(this.#waiting);
+    listener(this.#waiting, this.#isHeldUp);
     return () => this.#listeners.delete(listener);
   }
 
@@ -62,16 +64,28 @@ export class Commands {
 
   #count(by: number): void {
     this.#waiting += by;
-    for (const listener of this.#listeners) listener(this.#waiting);
+    this.#tell();
+  }
+
+  #holdUp(isHeldUp: boolean): void {
+    if (this.#isHeldUp === isHeldUp) return;
+    this.#isHeldUp = isHeldUp;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener(this.#waiting, this.#isHeldUp);
   }
 
   async #carryOut(command: Command): Promise<Outcome> {
     const key = newKey();
     const began = Date.now();
     for (let tries = 0; ; tries++) {
-      const answer = await this.#attempt(command, key);
+      let answer = await this.#attempt(command, key);
+      if (answer === "again" && Date.now() - began > RETRY_MS_MAX)
+        answer = { ok: false, problem: UNREACHABLE };
+      this.#holdUp(answer === "again");
       if (answer !== "again") return answer;
-      if (Date.now() - began > RETRY_MS_MAX) return { ok: false, problem: UNREACHABLE };
       await this.#pause(Math.min(WAIT_MS_MAX, WAIT_MS_MIN * 2 ** tries) * (0.5 + Math.random() / 2));
     }
   }
