@@ -39,6 +39,7 @@ test("a board is renamed from the page of boards", async ({ world }) => {
   await a.field("Name of the board").last().fill("Attic and roof");
   await a.press("Enter");
   await expect(a.page.getByRole("link", { name: /Attic and roof/ })).toBeVisible();
+  await expect(a.button("Actions for Attic and roof")).toBeFocused();
   await expect.poll(async () => (await world.api.board(board.id)).name).toBe("Attic and roof");
 });
 
