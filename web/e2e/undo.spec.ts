@@ -91,3 +91,23 @@ test("a description is undone", async ({ world }) => {
     .poll(() => world.api.send("GET", `/tasks/${board.ids["pear"]}`))
     .toMatchObject({ description: "as it was" });
 });
+
+test("Ctrl+Z works beside an open task too, and leaves a field its own", async ({ world }) => {
+  const board = await world.board();
+  const [a, b] = await world.two(board);
+  await a.openTask("pear");
+  await a.panel.getByRole("button", { name: "Edit title" }).click();
+  await a.panel.getByLabel("Title").fill("green pear");
+  await a.press("Enter");
+  await expect(b.link("green pear")).toBeVisible();
+  await a.button("Add a description").click();
+  await a.page.keyboard.type("ripe");
+  await a.press("Control+z");
+  await expect(a.field("Description")).toHaveValue("");
+  await a.press("Escape");
+  expect((await world.titles(board))["To do"]).toContain("green pear");
+  await a.press("Control+z");
+  await world.expectKept(board, USUAL);
+  await expect(a.panel.getByRole("heading", { name: "pear", exact: true })).toBeVisible();
+  await world.expectSame(board, a, b);
+});
