@@ -161,6 +161,8 @@ export const en = {
   remote: {
     taskGone: (title: string) => `“${title}” is not on this board any more`,
     listDeleted: (name: string) => `Somebody deleted the list “${name}”`,
+    addingEnded: (list: string, draft: string) =>
+      `Somebody deleted the list “${list}” while you were typing: ${draft}`,
     dragEnded: (title: string) => `“${title}” left the board while you were moving it`,
     typingEnded: (title: string, draft: string) =>
       `“${title}” left the board while you were typing: ${draft}`,
