@@ -248,3 +248,39 @@ test("a title that was being typed when its card was deleted can be put back wit
   await world.expectKept(board, { ...USUAL, "To do": ["apple", "green pear", "plum"] });
   await world.expectSame(board, a, b);
 });
+
+test("a task that was being typed when its list was deleted can be put back with it", async ({ world }) => {
+  const board = await world.board();
+  const [a, b] = await world.two(board);
+  await a.button("Add a task to Doing").click();
+  await a.field("Add a task to Doing").fill("half a thought");
+  await world.api.send("DELETE", `/lists/${board.ids["Doing"]}`);
+  await expect(a.toast("half a thought")).toContainText("Doing");
+  await a.toast("half a thought").getByRole("button", { name: "Undo" }).click();
+  await expect(a.field("Add a task to Doing")).toHaveValue("half a thought");
+  await a.field("Add a task to Doing").press("Enter");
+  await world.expectKept(board, { ...USUAL, Doing: ["quince", "half a thought"] });
+  await world.expectSame(board, a, b);
+});
+
+test("a description that is being typed is there again after a look at another task", async ({ world }) => {
+  const board = await world.board();
+  const a = await world.open(board);
+  await a.openTask("pear");
+  await a.button("Add a description").click();
+  await a.field("Description").fill("half a thought");
+  await a.link("apple").click();
+  await expect(a.panel.getByRole("heading", { name: "apple" })).toBeVisible();
+  await a.button("Add a description").click();
+  await a.field("Description").fill("another");
+  await a.link("pear").click();
+  await expect(a.field("Description")).toHaveValue("half a thought");
+  await a.link("apple").click();
+  await expect(a.field("Description")).toHaveValue("another");
+  await a.button("Save").click();
+  await a.link("pear").click();
+  await a.button("Save").click();
+  await expect(a.panel.getByText("half a thought")).toBeVisible();
+  expect((await task(world, board, "pear")).description).toBe("half a thought");
+  expect((await task(world, board, "apple")).description).toBe("another");
+});

@@ -186,3 +186,32 @@ test("a server that is busy is asked again", async ({ world }) => {
   await world.expectKept(board, { ...USUAL, "To do": ["apple", "plum"] });
   await world.expectSame(board, a, b);
 });
+
+test("a text that is refused stays where it was typed", async ({ world }) => {
+  world.expectComplaint(/status of 4(13|22)/);
+  const board = await world.board();
+  const a = await world.open(board);
+  const long = "long ".repeat(8_000);
+  await a.openTask("pear");
+  await a.button("Add a description").click();
+  await a.field("Description").fill(long);
+  await a.button("Save").click();
+  await expect(a.toast(/^Not saved\. /)).toBeVisible();
+  await expect(a.field("Description")).toHaveValue(long);
+  await a.field("Description").fill("short");
+  await a.button("Save").click();
+  await expect(a.panel.getByText("short")).toBeVisible();
+  await expect(a.field("Description")).toHaveCount(0);
+
+  await a.press("Escape");
+  await a.link("apple").focus();
+  await a.press("e");
+  await a.field("Title").fill("bell\u0007");
+  await a.press("Enter");
+  await expect(a.toast(/^Not saved\. /).last()).toBeVisible();
+  await expect(a.field("Title")).toHaveValue("bell\u0007");
+  await a.field("Title").fill("bell");
+  await a.press("Enter");
+  await world.expectKept(board, { ...USUAL, "To do": ["bell", "pear", "plum"] });
+  await world.expectSame(board, a);
+});

@@ -172,7 +172,10 @@ export async function restoreTask(task: { id: string; title: string }): Promise<
 /** A field of a task that is edited as a text. */
 export type TaskField = "title" | "description";
 
-/** Saves a text that was typed over `base`. If somebody else changed it meanwhile, the person is asked. */
+/**
+ * Saves a text that was typed over `base`. If somebody else changed it meanwhile, the person is asked.
+ * Returns whether the text is settled: saved, or given up. One that was refused is still to be kept.
+ */
 export async function editTask(
   board: OpenBoard,
   known: TaskSummary | Task,
@@ -180,8 +183,8 @@ export async function editTask(
   base: string,
   mine: string,
   how: "undoable" | "undo" = "undoable",
-): Promise<void> {
-  if (mine === base) return;
+): Promise<boolean> {
+  if (mine === base) return true;
   const { id } = known;
   const pending = board.begin({ kind: "edit_task", id, [field]: mine });
   const read = (task: Task | TaskSummary) => (task as Task)[field] ?? base;
@@ -190,12 +193,15 @@ export async function editTask(
   );
   if (saved.state === "saved") {
     board.answer(pending, { task: saved.thing as Task });
-    if (how === "undo") return messages.announce(t.task.edited);
-    messages.done(t.task.edited, () => void editTask(board, saved.thing, field, mine, base, "undo"));
-    return;
+    if (how === "undo") messages.announce(t.task.edited);
+    else messages.done(t.task.edited, () => void editTask(board, saved.thing, field, mine, base, "undo"));
+    return true;
   }
   board.refuse(pending);
-  if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
+  if (saved.state === "refused") {
+    tellRefused(saved.outcome, t.refusal.notSaved);
+    return false;
+  }
   const theirs = read(saved.theirs);
   const choice = await conflicts.ask({
     label: t.task[field],
@@ -203,7 +209,7 @@ export async function editTask(
     theirs,
     isLong: field === "description",
   });
-  if (choice !== null) await editTask(board, saved.theirs, field, theirs, choice);
+  return choice === null || editTask(board, saved.theirs, field, theirs, choice);
 }
 
 // Lists

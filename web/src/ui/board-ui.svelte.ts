@@ -26,8 +26,8 @@ export class BoardUi {
   draft = $state<TextDraft | null>(null);
   /** The card that has the focus. It keeps it when it is drawn anew, in another list perhaps. */
   focusedId: string | null = null;
-  /** A description that is being typed; it outlives its panel. */
-  description = $state<TextDraft | null>(null);
+  /** Descriptions that are being typed, by task; they outlive their panel. */
+  descriptions = $state<Record<string, TextDraft>>({});
   /** The list whose box for new tasks is open, and what is typed there. */
   composer = $state<{ listId: string; text: string } | null>(null);
   menu = $state.raw<OpenMenu | null>(null);
