@@ -10,6 +10,8 @@ const OPERATIONS = 500;
 /** Past these nobody adds more, so that every card is drawn in a window this large. */
 const TASKS_MAX = 55;
 const LISTS_MAX = 6;
+/** After this long somebody stops reaching for what has gone. */
+const REACH_MS = 1_000;
 /** While each of the two does one thing, others do so many. */
 const OTHERS_AT_ONCE = 3;
 const WINDOW = { width: 1_900, height: 3_000 };
@@ -100,12 +102,12 @@ class Person {
 
   /** Two people changed the same text: one of the two answers. */
   async answerQuestions(): Promise<void> {
-    const dialog = this.page.locator("dialog[open]");
-    while (await dialog.isVisible()) {
-      const keep = dialog.getByRole("button", { name: "Keep theirs" });
-      if (await keep.isVisible())
-        await (this.chance.below(2) ? keep : dialog.getByRole("button", { name: "Save mine" })).click();
-      else await this.page.keyboard.press("Escape");
+    const dialogs = this.page.locator("dialog[open]");
+    while ((await dialogs.count()) > 0) {
+      const answer = this.page.getByRole("button", { name: this.chance.pick(["Keep theirs", "Save mine"])! });
+      // A question may come up over a dialog that was open already.
+      if (!(await answer.isVisible()) || !(await this.#click(answer)))
+        await this.page.keyboard.press("Escape");
     }
   }
 
@@ -162,11 +164,13 @@ class Person {
   async #moveByDialog(): Promise<void> {
     if (!(await this.#focusCard())) return;
     await this.page.keyboard.press("m");
-    const dialog = this.page.locator("dialog[open]");
+    const dialog = this.page.getByRole("dialog", { name: /^Move “/ });
     if (!(await dialog.isVisible())) return;
     const lists = dialog.getByRole("combobox", { name: "List" });
-    await lists.selectOption({ index: this.chance.below(await lists.locator("option").count()) });
-    await dialog.getByRole("button", { name: "Move" }).click();
+    const index = this.chance.below(await lists.locator("option").count());
+    // What somebody else does may take the choice away, or put a question in front of it.
+    await lists.selectOption({ index }, { timeout: REACH_MS }).catch(() => {});
+    await this.#click(dialog.getByRole("button", { name: "Move" }));
   }
 
   async #drag(): Promise<void> {
@@ -190,7 +194,7 @@ class Person {
 
   async #addList(): Promise<void> {
     if ((await drawn(this.page)).length >= LISTS_MAX) return;
-    await this.page.getByRole("button", { name: "Add a list" }).click();
+    if (!(await this.#click(this.page.getByRole("button", { name: "Add a list" })))) return;
     await this.#type(this.#newTitle());
     await this.page.keyboard.press("Escape");
   }
@@ -213,7 +217,7 @@ class Person {
   }
 
   async #click(what: ReturnType<Page["locator"]>): Promise<boolean> {
-    return what.click({ timeout: 1_000 }).then(
+    return what.click({ timeout: REACH_MS }).then(
       () => true,
       () => false,
     );
