@@ -206,6 +206,7 @@ export const en = {
       change: "Changing things",
       other: "Other",
     },
+    keys: { enter: "Enter", escape: "Esc", del: "Delete", alt: "Alt", ctrl: "Ctrl" },
     arrows: "Go to the next card or list",
     enter: "Open the task",
     n: "New task in this list",
