@@ -55,6 +55,22 @@ test("of two titles the second person can make one", async ({ world }) => {
   await world.expectSame(board, a, b);
 });
 
+test("who closes the question without an answer has the own text back where it was typed", async ({
+  world,
+}) => {
+  const board = await world.board();
+  const [a, b] = await world.two(board);
+  await typeOverPear(a, b);
+  await a.press("Escape");
+  await expect(a.field("Title")).toHaveValue("green pear");
+  await expect(a.field("Title")).toBeFocused();
+  await expect(a.page.getByText("Somebody changed this meanwhile to: yellow pear")).toBeVisible();
+  await a.press("Escape");
+  await expect(a.link("yellow pear")).toBeFocused();
+  await world.expectKept(board, { ...USUAL, "To do": ["apple", "yellow pear", "plum"] });
+  await world.expectSame(board, a, b);
+});
+
 test("a third text that comes while the second person chooses is asked about too", async ({ world }) => {
   world.expectComplaint(/status of 412/);
   const board = await world.board();

@@ -174,7 +174,8 @@ export type TaskField = "title" | "description";
 
 /**
  * Saves a text that was typed over `base`. If somebody else changed it meanwhile, the person is asked.
- * Returns whether the text is settled: saved, or given up. One that was refused is still to be kept.
+ * Returns whether the text is settled: saved, or given up. One that was refused, or whose question was
+ * closed, is still to be kept.
  */
 export async function editTask(
   board: OpenBoard,
@@ -209,7 +210,8 @@ export async function editTask(
     theirs,
     isLong: field === "description",
   });
-  return choice === null || editTask(board, saved.theirs, field, theirs, choice);
+  if (typeof choice !== "string") return choice === null;
+  return editTask(board, saved.theirs, field, theirs, choice);
 }
 
 // Lists
@@ -323,7 +325,7 @@ export async function renameClosedBoard(board: Board, name: string): Promise<boo
     theirs: saved.theirs.name,
     isLong: false,
   });
-  return choice === null ? true : renameClosedBoard(saved.theirs, choice);
+  return typeof choice === "string" ? renameClosedBoard(saved.theirs, choice) : true;
 }
 
 export async function deleteBoard(
@@ -379,8 +381,9 @@ async function rename(
   if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
   const theirs = saved.theirs.name;
   const choice = await conflicts.ask({ label: t.rename, yours: name, theirs, isLong: false });
-  const again = { ...change, name: choice ?? "" } as Change;
-  if (choice !== null) await rename(board, saved.theirs as Board, theirs, choice, path, again, said);
+  if (typeof choice !== "string") return;
+  const again = { ...change, name: choice } as Change;
+  await rename(board, saved.theirs as Board, theirs, choice, path, again, said);
 }
 
 function tellRefused(outcome: Outcome, say: (why: string) => string): void {

@@ -1,5 +1,8 @@
 // Questions that only a person can answer: which of two texts is to stand. One is asked at a time.
 
+/** The text to save, `null` to leave theirs, `undefined` if the question was closed unanswered. */
+export type Choice = string | null | undefined;
+
 export interface Conflict {
   /** What the text is of. */
   label: string;
@@ -11,14 +14,13 @@ export interface Conflict {
 class Conflicts {
   /** The question that is asked now. */
   current = $state.raw<Conflict | null>(null);
-  #answer: (choice: string | null) => void = () => {};
+  #answer: (choice: Choice) => void = () => {};
   #last: Promise<unknown> = Promise.resolve();
 
-  /** The text to save, or `null` to leave theirs. */
-  ask(conflict: Conflict): Promise<string | null> {
+  ask(conflict: Conflict): Promise<Choice> {
     const answered = this.#last.then(
       () =>
-        new Promise<string | null>((resolve) => {
+        new Promise<Choice>((resolve) => {
           this.#answer = resolve;
           this.current = conflict;
         }),
@@ -27,7 +29,7 @@ class Conflicts {
     return answered;
   }
 
-  answer(choice: string | null): void {
+  answer(choice: Choice): void {
     this.current = null;
     this.#answer(choice);
   }
