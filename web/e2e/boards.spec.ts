@@ -101,3 +101,27 @@ test("an address without a board says so and leads on", async ({ world }) => {
   await a.page.getByRole("link", { name: "See all boards" }).click();
   await expect(a.page.getByRole("heading", { name: "Boards", level: 1 })).toBeVisible();
 });
+
+test("the page of boards asks once, not without end", async ({ world }) => {
+  await world.board();
+  const a = await world.come("about:blank");
+  let asked = 0;
+  a.page.on("request", (request) => (asked += request.url().includes("/boards?") ? 1 : 0));
+  await a.page.goto("/");
+  await expect(a.page.getByRole("link", { name: /Fruit/ }).first()).toBeVisible();
+  await a.page.waitForLoadState("networkidle");
+  expect(asked).toBe(2);
+});
+
+test("what was deleted is shown a page at a time, each thing once", async ({ world }) => {
+  const board = await world.board({ A: [] });
+  for (let at = 0; at < 105; at++) {
+    const { id } = await world.api.addTask(board.ids["A"]!, `deleted ${at}`);
+    await world.api.deleteTask(id);
+  }
+  const a = await world.come(`${board.path}/deleted`);
+  await expect(a.page.getByRole("listitem")).toHaveCount(100);
+  await a.button("Show older").dblclick();
+  await expect(a.page.getByRole("listitem")).toHaveCount(105);
+  await expect(a.button("Show older")).toHaveCount(0);
+});

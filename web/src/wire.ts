@@ -105,11 +105,13 @@ export interface DeletedPage {
   next: string | null;
 }
 
-/** A page of boards; with `deletedAt` where deleted ones were asked for. */
+/** A page of boards. */
 export interface BoardPage {
-  boards: (Board & { deletedAt?: string })[];
+  boards: Board[];
   next: string | null;
 }
+
+export type DeletedBoard = Board & { deletedAt: string };
 
 export const TITLE_CHARS_MAX = 500;
 export const NAME_CHARS_MAX = 200;

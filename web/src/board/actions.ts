@@ -330,7 +330,7 @@ export async function renameClosedBoard(board: Board, name: string): Promise<boo
 
 export async function deleteBoard(
   board: { id: string; name: string },
-  restored: () => void,
+  restored: () => void = () => {},
 ): Promise<boolean> {
   const undo = async () => {
     if (await restoreBoard(board)) restored();
