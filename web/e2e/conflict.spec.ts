@@ -300,3 +300,21 @@ test("a description that is being typed is there again after a look at another t
   expect((await task(world, board, "pear")).description).toBe("half a thought");
   expect((await task(world, board, "apple")).description).toBe("another");
 });
+
+test("a title that is being typed goes on being typed while somebody moves its list", async ({ world }) => {
+  const board = await world.board();
+  const a = await world.open(board);
+  await a.link("pear").focus();
+  await a.press("e");
+  await a.field("Title").fill("half a");
+  // Whichever list the browser moves for it, each goes past the others.
+  for (const list of ["Done", "Doing", "To do"]) {
+    await world.api.send("PATCH", `/lists/${board.ids[list]}/move`, { position: "top" });
+    await expect(a.page.locator("[data-list]").first()).toHaveAttribute("data-list", board.ids[list]!);
+    await expect(a.field("Title")).toBeFocused();
+  }
+  await a.page.keyboard.type(" word");
+  expect((await world.titles(board))["To do"]).toEqual(["apple", "pear", "plum"]);
+  await a.press("Enter");
+  await world.expectKept(board, { "To do": ["apple", "half a word", "plum"], Doing: ["quince"], Done: [] });
+});
