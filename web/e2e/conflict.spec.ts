@@ -318,3 +318,22 @@ test("a title that is being typed goes on being typed while somebody moves its l
   await a.press("Enter");
   await world.expectKept(board, { "To do": ["apple", "half a word", "plum"], Doing: ["quince"], Done: [] });
 });
+
+test("marking a text up to beyond the dialog's edge doesn't close the question", async ({ world }) => {
+  const board = await world.board();
+  world.expectComplaint(/412/);
+  const a = await world.open(board);
+  await a.link("pear").focus();
+  await a.press("e");
+  await a.field("Title").fill("my pear");
+  await world.api.editTask(board.ids["pear"]!, "their pear");
+  await a.press("Enter");
+  const mine = a.dialog.getByRole("textbox");
+  await mine.fill("our pear");
+  const box = (await mine.boundingBox())!;
+  await a.page.mouse.move(box.x + 20, box.y + 10);
+  await a.page.mouse.down();
+  await a.page.mouse.move(5, 5, { steps: 3 });
+  await a.page.mouse.up();
+  await expect(mine).toHaveValue("our pear");
+});
