@@ -194,3 +194,16 @@ test("the only card of a list leaves the keys somewhere near when it is deleted"
   await world.expectKept(board, { ...USUAL, Doing: [] });
   await world.expectSame(board, a, b);
 });
+
+test("Delete held down deletes one card", async ({ world }) => {
+  const board = await world.board();
+  const a = await world.open(board);
+  await a.link("apple").focus();
+  // Each further one is what a keyboard sends for a key that stays down.
+  for (let times = 0; times < 5; times++) {
+    await a.page.keyboard.down("Delete");
+    await expect(a.page.locator("[data-focus]:focus")).toBeVisible();
+  }
+  await a.page.keyboard.up("Delete");
+  await world.expectKept(board, { "To do": ["pear", "plum"], Doing: ["quince"], Done: [] });
+});
