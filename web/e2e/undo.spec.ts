@@ -111,3 +111,22 @@ test("Ctrl+Z works beside an open task too, and leaves a field its own", async (
   await expect(a.panel.getByRole("heading", { name: "pear", exact: true })).toBeVisible();
   await world.expectSame(board, a, b);
 });
+
+test("undoing a rename and then what came before it takes both back", async ({ world }) => {
+  const board = await world.board();
+  const before = await world.titles(board);
+  const a = await world.open(board);
+  await a.link("pear").focus();
+  await a.press("Delete");
+  await a.list("Doing").getByRole("heading").getByRole("button").click();
+  await a.page.keyboard.type("Under way");
+  await a.press("Enter");
+  await expect(a.list("Under way")).toBeVisible();
+  await expect(a.toast("Renamed")).toBeVisible();
+  await a.press("Control+z");
+  await expect(a.list("Doing")).toBeVisible();
+  await expect.poll(async () => Object.keys(await world.titles(board))).toContain("Doing");
+  await a.press("Control+z");
+  await world.expectKept(board, before);
+  await world.expectSame(board, a);
+});

@@ -358,6 +358,7 @@ async function rename(
   path: string,
   change: Change,
   said: (name: string) => string,
+  how: "undoable" | "undo" = "undoable",
 ): Promise<void> {
   if (name === base) return;
   const pending = board.begin(change);
@@ -371,10 +372,9 @@ async function rename(
   if (saved.state === "saved") {
     const thing = saved.thing as Board & List;
     board.answer(pending, answerOf(change, thing));
-    messages.done(
-      said(name),
-      () => void rename(board, thing, name, base, path, { ...change, name: base } as Change, said),
-    );
+    const back = { ...change, name: base } as Change;
+    if (how === "undo") messages.announce(said(name));
+    else messages.done(said(name), () => void rename(board, thing, name, base, path, back, said, "undo"));
     return;
   }
   board.refuse(pending);
