@@ -125,3 +125,20 @@ test("what was deleted is shown a page at a time, each thing once", async ({ wor
   await expect(a.page.getByRole("listitem")).toHaveCount(105);
   await expect(a.button("Show older")).toHaveCount(0);
 });
+
+test("a board that two people rename at once is asked about on the page of boards too", async ({ world }) => {
+  const board = await world.board(undefined, "Loft");
+  world.expectComplaint(/412/);
+  const a = await world.come("/");
+  await a.choose("Actions for Loft", "Rename");
+  await a.field("Name of the board").last().fill("My loft");
+  await world.api.send("PATCH", `/boards/${board.id}`, { name: "Their loft" });
+  // Somebody who comes back to the page reads it anew, name and all.
+  const read = a.page.waitForResponse(/\/boards\?limit/);
+  await a.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await read;
+  await expect(a.button("Actions for Their loft")).toBeVisible();
+  await a.field("Name of the board").last().press("Enter");
+  await expect(a.dialog).toContainText("Their loft");
+  expect((await world.api.board(board.id)).name).toBe("Their loft");
+});

@@ -302,12 +302,12 @@ export async function renameBoard(board: OpenBoard, base: string, name: string):
 }
 
 /** Renames a board that isn't open. */
-export async function renameClosedBoard(board: Board, name: string): Promise<boolean> {
-  if (name === board.name) return true;
+export async function renameClosedBoard(board: Board, base: string, name: string): Promise<boolean> {
+  if (name === base) return true;
   const saved = await save<Board>(
     board,
     (it) => it.name,
-    board.name,
+    base,
     name,
     (ifMatch) => commands.submit({ method: "PATCH", path: `/boards/${board.id}`, body: { name }, ifMatch }),
   );
@@ -325,7 +325,7 @@ export async function renameClosedBoard(board: Board, name: string): Promise<boo
     theirs: saved.theirs.name,
     isLong: false,
   });
-  return typeof choice === "string" ? renameClosedBoard(saved.theirs, choice) : true;
+  return typeof choice === "string" ? renameClosedBoard(saved.theirs, saved.theirs.name, choice) : true;
 }
 
 export async function deleteBoard(
