@@ -130,3 +130,35 @@ test("undoing a rename and then what came before it takes both back", async ({ w
   await world.expectKept(board, before);
   await world.expectSame(board, a);
 });
+
+test("undoing twice in one moment takes back a deletion and the move before it", async ({ world }) => {
+  const board = await world.board();
+  const before = await world.titles(board);
+  const a = await world.open(board);
+  await a.link("pear").focus();
+  await a.press("Alt+ArrowRight");
+  await world.expectKept(board, {
+    "To do": ["apple", "plum"],
+    Doing: ["quince", "pear"],
+    Done: [],
+  });
+  await a.press("Delete");
+  await a.press("Control+z", "Control+z");
+  await world.expectKept(board, before);
+  await world.expectSame(board, a);
+});
+
+test("a move out of a list that is gone can't be undone, and says so", async ({ world }) => {
+  const board = await world.board();
+  world.expectComplaint(/422/);
+  const a = await world.open(board);
+  await a.link("quince").focus();
+  await a.press("Alt+ArrowLeft");
+  await expect(a.toast("Moved “quince”")).toBeVisible();
+  await expect.poll(async () => (await world.titles(board))["Doing"]).toEqual([]);
+  await world.api.send("DELETE", `/lists/${board.ids["Doing"]}`);
+  await expect(a.list("Doing")).toHaveCount(0);
+  await a.press("Control+z");
+  await expect(a.toast("Can't be undone. The list")).toBeVisible();
+  await world.expectSame(board, a);
+});

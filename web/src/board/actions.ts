@@ -7,6 +7,7 @@ import { newId } from "../ids";
 import { reason, t } from "../text";
 import { boardPath } from "../route.svelte";
 import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
+import type { Undoable } from "../undo.svelte";
 import { conflicts } from "./conflicts.svelte";
 import { save } from "./edit";
 import type { OpenBoard } from "./open.svelte";
@@ -87,29 +88,28 @@ export async function moveTask(
   slots: Slot[],
   how: "undoable" | "undo" = "undoable",
 ): Promise<void> {
-  const view = board.view;
-  const from = view && listWith(view, id);
-  const task = from?.tasks.find((other) => other.id === id);
-  if (!from || !task) return;
-  const back = placeOf(from.tasks, id, from.id);
+  const from = board.view && listWith(board.view, id);
   const [slot = {}, ...others] = slots;
   const pending = board.begin({ kind: "move_task", id, listId, slot });
-  const undoable =
-    how === "undoable"
-      ? messages.done(whereItIs(board, task), () => void moveTask(board, id, back.listId, back.slots, "undo"))
-      : null;
-  if (how === "undo") messages.announce(whereItIs(board, task));
-  const outcome = await commands.submit({
-    method: "PATCH",
-    path: `/tasks/${id}/move`,
-    body: { listId, ...slot },
-  });
+  let undoable: Undoable | null = null;
+  // A task that isn't in view may be on its way back, by an undo before this one: the server knows.
+  if (from) {
+    const said = whereItIs(
+      board,
+      from.tasks.find((task) => task.id === id)!,
+    );
+    const back = placeOf(from.tasks, id, from.id);
+    if (how === "undo") messages.announce(said);
+    else undoable = messages.done(said, () => void moveTask(board, id, back.listId, back.slots, "undo"));
+  }
+  const path = `/tasks/${id}/move`;
+  const outcome = await commands.submit({ method: "PATCH", path, body: { listId, ...slot } });
   settle(board, pending, outcome);
   if (outcome.ok) return;
   if (undoable) messages.forget(undoable);
   if (outcome.problem.code === "neighbour_gone" && others.length > 0)
     return moveTask(board, id, listId, others, how);
-  messages.problem(t.refusal.notMoved(reason(outcome.problem)));
+  tellNotMoved(outcome, how);
 }
 
 function whereItIs(board: OpenBoard, task: TaskSummary): string {
@@ -247,21 +247,22 @@ export async function moveList(
 ): Promise<void> {
   const lists = board.view?.lists ?? [];
   const list = lists.find((other) => other.id === id);
-  if (!list) return;
-  const back = placeOf(lists, id, board.id);
   const [slot = {}, ...others] = slots;
   const pending = board.begin({ kind: "move_list", id, slot });
-  const place = (board.view?.lists.findIndex((other) => other.id === id) ?? 0) + 1;
-  const said = t.list.moved(list.name, place, lists.length);
-  const undoable =
-    how === "undoable" ? messages.done(said, () => void moveList(board, id, back.slots, "undo")) : null;
-  if (how === "undo") messages.announce(said);
+  let undoable: Undoable | null = null;
+  if (list) {
+    const place = (board.view?.lists.findIndex((other) => other.id === id) ?? 0) + 1;
+    const said = t.list.moved(list.name, place, lists.length);
+    const back = placeOf(lists, id, board.id);
+    if (how === "undo") messages.announce(said);
+    else undoable = messages.done(said, () => void moveList(board, id, back.slots, "undo"));
+  }
   const outcome = await commands.submit({ method: "PATCH", path: `/lists/${id}/move`, body: slot });
   settle(board, pending, outcome);
   if (outcome.ok) return;
   if (undoable) messages.forget(undoable);
   if (outcome.problem.code === "neighbour_gone" && others.length > 0) return moveList(board, id, others, how);
-  messages.problem(t.refusal.notMoved(reason(outcome.problem)));
+  tellNotMoved(outcome, how);
 }
 
 export async function deleteList(board: OpenBoard, list: ListWithTasks): Promise<void> {
@@ -388,6 +389,10 @@ async function rename(
 
 function tellRefused(outcome: Outcome, say: (why: string) => string): void {
   if (!outcome.ok) messages.problem(say(reason(outcome.problem)));
+}
+
+function tellNotMoved(outcome: Outcome, how: "undoable" | "undo"): void {
+  tellRefused(outcome, how === "undo" ? t.refusal.notUndone : t.refusal.notMoved);
 }
 
 function tellUndone(outcome: Outcome, said: string): void {

@@ -224,6 +224,8 @@ export const en = {
     unreachable: "The server did not answer.",
     too_many_waiting: "Too many changes are waiting to be sent. Wait until the server answers again.",
     not_found: "It isn't there any more.",
+    unknown_reference: "The list or board it was to go to isn't there any more.",
+    internal: "Something went wrong on the server. Try again.",
     list_gone: "Its list was deleted. Restore the list first.",
     neighbour_gone: "The card next to that place has moved. Try again.",
     board_full: "The board is full: 10,000 tasks or 200 lists.",
