@@ -142,3 +142,29 @@ test("a board that two people rename at once is asked about on the page of board
   await expect(a.dialog).toContainText("Their loft");
   expect((await world.api.board(board.id)).name).toBe("Their loft");
 });
+
+test("a board that is made late calls nobody away from another", async ({ world }) => {
+  const board = await world.board(undefined, "Hall");
+  const a = await world.come("/");
+  let letThrough = () => {};
+  const held = new Promise<void>((resolve) => (letThrough = resolve));
+  await a.page.route(/\/(boards|lists)$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await a.field("Name of the board").fill("Late");
+  await a.press("Enter");
+  await a.page.getByRole("link", { name: /^Hall/ }).click();
+  await a.isLive();
+  const last = a.page.waitForResponse(
+    (response) => response.url().endsWith("/lists") && (response.request().postData() ?? "").includes("Done"),
+  );
+  letThrough();
+  await last;
+  await a.add("Done", "still here");
+  await world.expectKept(board, {
+    "To do": ["apple", "pear", "plum"],
+    Doing: ["quince"],
+    Done: ["still here"],
+  });
+});

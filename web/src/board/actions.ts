@@ -1,11 +1,10 @@
 // What a person can do to a board: each shows at once, is sent, settles or goes back with a reason, and can
 // be undone. The only place that knows which request a wish becomes.
 
-import { commands, messages, route } from "../app.svelte";
+import { commands, messages } from "../app.svelte";
 import type { Command, Outcome } from "../commands";
 import { newId } from "../ids";
 import { reason, t } from "../text";
-import { boardPath } from "../route.svelte";
 import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
 import type { Undoable } from "../undo.svelte";
 import { conflicts } from "./conflicts.svelte";
@@ -283,17 +282,15 @@ export async function restoreList(list: { id: string; name: string }): Promise<b
 
 // Boards
 
-/** Makes a board with its first lists, and goes there. */
-export async function addBoard(name: string): Promise<boolean> {
+/** Makes a board with its first lists. Returns its id. */
+export async function addBoard(name: string): Promise<string | null> {
   const id = newId("board");
   const lists = t.boards.firstLists.map((list) => ({ id: newId("list"), boardId: id, name: list }));
   const made = commands.submit({ method: "POST", path: "/boards", body: { id, name } });
   const filled = lists.map((body) => commands.submit({ method: "POST", path: "/lists", body }));
-  const outcomes = await Promise.all([made, ...filled]);
-  const [board] = outcomes;
-  if (!board!.ok) messages.problem(t.refusal.notAdded(reason(board!.problem)));
-  else route.go(boardPath(id));
-  return board!.ok;
+  const [board] = await Promise.all([made, ...filled]);
+  tellRefused(board, t.refusal.notAdded);
+  return board.ok ? id : null;
 }
 
 export async function renameBoard(board: OpenBoard, base: string, name: string): Promise<void> {
