@@ -100,6 +100,7 @@ export class Messages {
   }
 
   #time(id: number, left: number): void {
+    clearTimeout(this.#timers.get(id)?.timer);
     const timer = setTimeout(() => this.dismiss(id), left);
     this.#timers.set(id, { left, started: Date.now(), timer });
   }

@@ -85,6 +85,15 @@ it("a message that is both pointed at and focused goes when it is left", () => {
   expect(texts(messages)).toEqual([]);
 });
 
+it("a message that was let go twice is still held by the next who points at it", () => {
+  const messages = new Messages();
+  messages.say("Here");
+  const { id } = messages.toasts[0]!;
+  for (const step of ["hold", "hold", "release", "release", "hold"] as const) messages[step](id);
+  vi.advanceTimersByTime(60_000);
+  expect(texts(messages)).toEqual(["Here"]);
+});
+
 it("the same words twice are told to a screen reader twice", () => {
   const messages = new Messages();
   messages.announce("Saved");
