@@ -89,7 +89,7 @@ export class OpenBoard {
   answer(pending: Pending, answer: Answer): void {
     const answered = { ...pending, answer };
     this.#pending = this.#pending.map((other) => (other === pending ? answered : other));
-    if ("task" in Object(answer)) this.#keepOpened((answer as { task: Task }).task);
+    if (answer !== "deleted" && "task" in answer && !pending.wasRemoved) this.#keepOpened(answer.task);
     this.#dropSettled();
     this.#dropInTime(answered);
   }
@@ -111,10 +111,15 @@ export class OpenBoard {
     this.opened = id === null ? null : { state: "loading" };
     if (id === null) return;
     const answer = await read<Task>(`/tasks/${id}`);
-    if (this.#openedId !== id) return;
+    // Told of its end meanwhile: the answer is from before that.
+    if (this.#openedId !== id || this.#isOpenedGone()) return;
     if (answer.ok) this.#keepOpened(answer.body);
     else if (this.opened?.state === "loading")
       this.opened = answer.problem.status === 404 ? { state: "gone", task: null } : { state: "failed" };
+  }
+
+  #isOpenedGone(): boolean {
+    return this.opened?.state === "gone";
   }
 
   #keepOpened(task: Task): void {
@@ -146,6 +151,7 @@ export class OpenBoard {
   }
 
   #foldArrived(): void {
+    if (this.#isClosed) return;
     const arrived = this.#arrived;
     this.#arrived = [];
     let board = this.confirmed;
@@ -196,7 +202,7 @@ export class OpenBoard {
 
   async #readAgain(id: string): Promise<void> {
     const answer = await read<Task>(`/tasks/${id}`);
-    if (answer.ok && this.#openedId === id) this.#keepOpened(answer.body);
+    if (answer.ok && this.#openedId === id && !this.#isOpenedGone()) this.#keepOpened(answer.body);
   }
 
   #leave(): void {
