@@ -168,3 +168,13 @@ test("a board that is made late calls nobody away from another", async ({ world 
     Done: ["still here"],
   });
 });
+
+test("a task's address may be any word, also one that JavaScript knows", async ({ world }) => {
+  const board = await world.board();
+  world.expectComplaint(/404/);
+  for (const word of ["constructor", "__proto__"]) {
+    const a = await world.come(`${board.path}/t/${word}`);
+    await expect(a.panel).toContainText("There is no such task");
+    await expect(a.panel.getByRole("textbox")).toHaveCount(0);
+  }
+});

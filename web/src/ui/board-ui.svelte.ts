@@ -2,6 +2,7 @@
 // menu or question is open. Lives beside the board's state, so that changes by others touch none of it.
 
 import { getContext, setContext, tick } from "svelte";
+import { SvelteMap } from "svelte/reactivity";
 import type { OpenBoard } from "../board/open.svelte";
 import type { ListWithTasks, TaskSummary } from "../wire";
 import { focusTask, type Drag } from "./drag.svelte";
@@ -27,7 +28,7 @@ export class BoardUi {
   /** The card that has the focus. It keeps it when it is drawn anew, in another list perhaps. */
   focusedId: string | null = null;
   /** Descriptions that are being typed, by task; they outlive their panel. */
-  descriptions = $state<Record<string, TextDraft>>({});
+  readonly descriptions = new SvelteMap<string, TextDraft>();
   /** The list whose box for new tasks is open, and what is typed there. */
   composer = $state<{ listId: string; text: string } | null>(null);
   menu = $state.raw<OpenMenu | null>(null);
