@@ -169,6 +169,23 @@ test("a board that is made late calls nobody away from another", async ({ world 
   });
 });
 
+test("what is being typed outlives the board's deletion by somebody else", async ({ world }) => {
+  const board = await world.board();
+  const a = await world.open(board);
+  await a.openTask("pear");
+  await a.button("Add a description").click();
+  await a.field("Description").fill("half a thought");
+  await world.api.send("DELETE", `/boards/${board.id}`);
+  await expect(a.page.getByRole("heading", { name: "This board was deleted" })).toBeVisible();
+  await a.button("Restore").click();
+  await expect(a.field("Description")).toHaveValue("half a thought");
+  await a.isLive();
+  await a.button("Save").click();
+  await expect(a.panel).toContainText("half a thought");
+  await a.add("Done", "live again");
+  await world.expectSame(board, a);
+});
+
 test("a task's address may be any word, also one that JavaScript knows", async ({ world }) => {
   const board = await world.board();
   world.expectComplaint(/404/);
