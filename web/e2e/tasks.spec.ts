@@ -199,3 +199,17 @@ test("a task's address opens its board with the task beside it", async ({ world 
   await expect(a.panel).toContainText("in Doing");
   await world.expectSame(board, a);
 });
+
+test("of more lines than are taken at once the rest stays in the box, and tabs are blanks", async ({
+  world,
+}) => {
+  const board = await world.board({ A: [] });
+  const a = await world.open(board);
+  await a.button("Add a task to A").click();
+  const lines = Array.from({ length: 203 }, (_, at) => `line\t${at + 1}`);
+  await a.field("Add a task to A").fill(lines.join("\n"));
+  await a.button("Add 200 tasks").click();
+  await expect(a.field("Add a task to A")).toHaveValue("line 201\nline 202\nline 203");
+  await expect.poll(async () => (await world.titles(board))["A"]!.length).toBe(200);
+  expect((await world.titles(board))["A"]!.at(-1)).toBe("line 200");
+});
