@@ -207,3 +207,16 @@ test("Delete held down deletes one card", async ({ world }) => {
   await a.page.keyboard.up("Delete");
   await world.expectKept(board, { "To do": ["pear", "plum"], Doing: ["quince"], Done: [] });
 });
+
+test("Ctrl+Shift+Z undoes nothing, on the page of boards either", async ({ world }) => {
+  const board = await world.board(undefined, "Porch");
+  const a = await world.open(board);
+  await a.link("pear").focus();
+  await a.press("Delete");
+  await a.page.getByRole("link", { name: "All boards" }).click();
+  await expect(a.page.getByRole("heading", { name: "Boards", level: 1 })).toBeVisible();
+  await a.press("Control+Shift+z");
+  await expect(a.toast("Deleted “pear”").getByRole("button", { name: "Undo" })).toBeVisible();
+  await a.press("Control+z");
+  await expect.poll(async () => (await world.titles(board))["To do"]).toEqual(["apple", "pear", "plum"]);
+});
