@@ -260,6 +260,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Its bytes on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The bytes after `data: `.
     #[must_use]
     pub fn json(&self) -> &[u8] {

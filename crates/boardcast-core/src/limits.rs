@@ -91,6 +91,11 @@ pub const EVENTS_KEPT_COUNT: u64 = 10_000;
 pub const TAIL_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of all boards' tails together; past it a board keeps nothing and its watchers read the log.
 pub const TAILS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes handed to a socket in one send: as much as one read of the log gives.
+pub const SEND_BYTES_MAX: usize = LOG_READ_BYTES_MAX;
+/// Sends before another board has its turn: some 0.8 ms, which is what a big board may delay a small
+/// one.
+pub const SENDS_PER_TURN_MAX: usize = 128;
 /// Snapshots encoded at the same time: each holds a reader for milliseconds and megabytes of memory.
 pub const SNAPSHOTS_AT_ONCE_MAX: usize = 2;
 /// Bytes of encoded snapshots that readers may hold; past it the oldest reader is closed.
@@ -118,6 +123,8 @@ pub const DESCRIPTORS_RESERVED: u64 = 256;
 pub const WEB_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Seconds in which a drain must be over; then the process ends regardless.
 pub const DRAIN_SECONDS_MAX: u64 = 10;
+/// Seconds of these in which connections and streams must have ended; the rest is for the data file.
+pub const CONNECTIONS_DRAIN_SECONDS_MAX: u64 = DRAIN_SECONDS_MAX - 3;
 
 /// How often the command line sends a request again that the server did not answer.
 pub const CLIENT_RETRIES_MAX: u32 = 5;

@@ -138,6 +138,10 @@ pub struct ServeArgs {
         default_value = "info"
     )]
     pub log: String,
+
+    /// Send every stream as the body of an ordinary response. Hidden: for tests of that path.
+    #[arg(long, env = "BOARDCAST_BODIES_ONLY", value_parser = BoolishValueParser::new(), hide = true)]
+    pub bodies_only: bool,
 }
 
 /// What to back up, and where to.
@@ -194,6 +198,7 @@ impl Default for ServeArgs {
             keep_events: EVENTS_KEPT_COUNT,
             web_dir: None,
             log: "info".into(),
+            bodies_only: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::live::body::{Line, MergedStream, Stream};
 use crate::live::hub::{Hub, Seat};
+use crate::live::reactor::Reactor;
 use crate::live::{
     Asked, Hangup, Heartbeat, Location, Log, Merge, Part, Pins, ReadError, Snapshot, Start, Watcher,
 };
@@ -17,6 +18,7 @@ use boardcast_core::protocol::{Access, Request};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -30,6 +32,7 @@ pub struct Engine {
     outside: Arc<dyn Outside>,
     drain_tx: watch::Sender<bool>,
     stream_permits: Arc<Semaphore>,
+    reactor: Option<Reactor>,
 }
 
 /// What an engine is built of.
@@ -89,28 +92,50 @@ pub enum BoardRead {
 }
 
 impl Engine {
-    /// Starts the writer around an open data file.
+    /// Starts the writer around an open data file, and the reactor unless every stream is to be a
+    /// body.
+    ///
+    /// # Panics
+    /// If it isn't called on a runtime.
     pub fn start(
         opened: Opened,
         last_ordinal: u64,
         outside: Arc<dyn Outside>,
         streams_max: usize,
-    ) -> Arc<Self> {
+        bodies_only: bool,
+    ) -> std::io::Result<Arc<Self>> {
         let Opened { writer, readers } = opened;
         let hub = Arc::new(Hub::new(last_ordinal));
         let publish_to = Arc::clone(&hub);
         let submissions = Submissions::start(writer, move |segments| publish_to.publish(segments));
+        let log = Arc::clone(&readers) as Arc<dyn Log>;
+        let pins = Arc::<Pins>::default();
+        let start_reactor = || {
+            let (log, pins, outside) = (Arc::clone(&log), Arc::clone(&pins), Arc::clone(&outside));
+            Reactor::start(log, pins, outside, Handle::current())
+        };
+        let reactor = (!bodies_only).then(start_reactor).transpose()?;
         let parts = Parts {
             submissions,
-            log: Arc::clone(&readers) as Arc<dyn Log>,
+            log,
             readers,
             hub,
         };
-        Self::around(parts, outside, streams_max)
+        Ok(Self::assemble(parts, pins, reactor, outside, streams_max))
     }
 
     /// Of parts that somebody else moves: who takes the writer's turns publishes too.
     pub fn around(parts: Parts, outside: Arc<dyn Outside>, streams_max: usize) -> Arc<Self> {
+        Self::assemble(parts, Arc::default(), None, outside, streams_max)
+    }
+
+    fn assemble(
+        parts: Parts,
+        pins: Arc<Pins>,
+        reactor: Option<Reactor>,
+        outside: Arc<dyn Outside>,
+        streams_max: usize,
+    ) -> Arc<Self> {
         let Parts {
             submissions,
             readers,
@@ -122,10 +147,11 @@ impl Engine {
             readers,
             log,
             hub,
-            pins: Arc::default(),
+            pins,
             outside,
             drain_tx: watch::Sender::new(false),
             stream_permits: Arc::new(Semaphore::new(streams_max)),
+            reactor,
         })
     }
 
@@ -383,6 +409,12 @@ impl Engine {
         &self.hub
     }
 
+    /// Where streams go whose sockets can be had.
+    #[must_use]
+    pub fn reactor(&self) -> Option<&Reactor> {
+        self.reactor.as_ref()
+    }
+
     /// The clock and randomness that the program runs on.
     #[must_use]
     pub fn outside(&self) -> &dyn Outside {
@@ -392,10 +424,17 @@ impl Engine {
     /// Ends all streams in order and begins no new one.
     pub fn drain(&self) {
         self.drain_tx.send_replace(true);
+        if let Some(reactor) = &self.reactor {
+            reactor.drain();
+        }
     }
 
-    /// Answers everything that was accepted, then closes the data file. Blocks.
+    /// Waits for the streams' end, answers everything that was accepted, then closes the data file.
+    /// Blocks. Nobody may begin a stream any more.
     pub fn close(&self) {
+        if let Some(reactor) = &self.reactor {
+            reactor.finish();
+        }
         self.readers.close();
         self.submissions.close();
     }

@@ -6,12 +6,12 @@ mod demo;
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Assets, Connections, Guard, router};
+use crate::http::{App, Assets, Connections, Guard, Service, router};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
 use anyhow::{Context, bail};
-use boardcast_core::limits::{DESCRIPTORS_RESERVED, DRAIN_SECONDS_MAX};
+use boardcast_core::limits::{CONNECTIONS_DRAIN_SECONDS_MAX, DESCRIPTORS_RESERVED};
 use boardcast_core::model::Timestamp;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Server {
         // The difference is for requests: streams alone can't shut everyone else out.
         let streams_max = connections_max - connections_max / 10;
         let last_ordinal = opened.writer.last_ordinal()?;
-        let engine = Engine::start(opened, last_ordinal, outside, streams_max);
+        let engine = Engine::start(opened, last_ordinal, outside, streams_max, args.bodies_only)?;
         let app = App {
             engine: Arc::clone(&engine),
             auth: Auth::Open,
@@ -81,7 +81,10 @@ impl Server {
         let (drain_tx, drain_rx) = watch::channel(false);
         let connections = Connections::new(
             listener,
-            router(app),
+            Service {
+                router: router(app),
+                engine: Arc::clone(&engine),
+            },
             connections_max,
             drain_rx,
             CONNECTIONS_DRAIN_MAX,
@@ -130,8 +133,7 @@ impl Server {
     }
 }
 
-/// How long connections may take to end in a drain; the rest is for the data file.
-const CONNECTIONS_DRAIN_MAX: Duration = Duration::from_secs(DRAIN_SECONDS_MAX - 3);
+const CONNECTIONS_DRAIN_MAX: Duration = Duration::from_secs(CONNECTIONS_DRAIN_SECONDS_MAX);
 
 fn refuse_strangers(args: &ServeArgs) -> anyhow::Result<()> {
     if args.listen.ip().to_canonical().is_loopback() || args.insecure_open {

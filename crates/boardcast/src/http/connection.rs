@@ -1,45 +1,58 @@
 //! The accept loop, and hyper around each connection.
 
+use crate::engine::Engine;
+use crate::live::takeover::{Loan, Taken};
 use crate::live::{GuardedSocket, Hangup};
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use boardcast_core::limits::{HEAD_BYTES_MAX, HEAD_SECONDS_MAX};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower::Service;
+use tower::Service as _;
 
 /// Everything that is connected now.
 pub struct Connections {
     listener: TcpListener,
-    router: Router,
+    service: Service,
     permits: Arc<Semaphore>,
     drain_rx: watch::Receiver<bool>,
     drain_max: Duration,
     tasks: JoinSet<()>,
 }
 
+/// What every connection is served with.
+#[derive(Clone)]
+pub struct Service {
+    /// Answers requests.
+    pub router: Router,
+    /// Has the clock, and the reactor that streams may go over to.
+    pub engine: Arc<Engine>,
+}
+
 impl Connections {
-    /// Connections of a listener to be served by a router, at most so many at once. Once `drain_rx` is
-    /// true they may take `drain_max` to end.
+    /// Connections of a listener to be served, at most so many at once. Once `drain_rx` is true they
+    /// may take `drain_max` to end.
     #[must_use]
     pub fn new(
         listener: TcpListener,
-        router: Router,
+        service: Service,
         connections_max: usize,
         drain_rx: watch::Receiver<bool>,
         drain_max: Duration,
     ) -> Self {
         Self {
             listener,
-            router,
+            service,
             permits: Arc::new(Semaphore::new(connections_max)),
             drain_rx,
             drain_max,
@@ -51,7 +64,7 @@ impl Connections {
     pub async fn serve(self) {
         let Self {
             listener,
-            router,
+            service,
             permits,
             mut drain_rx,
             drain_max,
@@ -61,7 +74,7 @@ impl Connections {
         loop {
             tokio::select! {
                 (stream, permit) = accept(&listener, &permits) => {
-                    tasks.spawn(serve_connection(stream, permit, router.clone(), drains.clone()));
+                    tasks.spawn(serve_connection(stream, permit, service.clone(), drains.clone()));
                 }
                 Some(_) = tasks.join_next() => {}
                 _ = drain_rx.wait_for(|is_draining| *is_draining) => break,
@@ -102,26 +115,31 @@ async fn accept(
 
 async fn serve_connection(
     stream: TcpStream,
-    _permit: OwnedSemaphorePermit,
-    router: Router,
+    permit: OwnedSemaphorePermit,
+    service: Service,
     mut drain_rx: watch::Receiver<bool>,
 ) {
     let Ok(socket) = GuardedSocket::new(stream) else {
         return;
     };
     let hangup = Hangup::default();
-    let service = {
-        let hangup = hangup.clone();
-        service_fn(move |mut request: http::Request<Incoming>| {
-            request.extensions_mut().insert(hangup.clone());
-            router.clone().call(request.map(Body::new))
-        })
+    let loan = Loan::new(socket);
+    let socket = TokioIo::new(loan.lent());
+    let (taken_tx, mut taken_rx) = mpsc::channel(1);
+    let requests = Requests {
+        service: service.clone(),
+        hangup: hangup.clone(),
+        loan,
+        taken_tx,
     };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(
+            socket,
+            service_fn(move |request| requests.clone().answer(request)),
+        );
     tokio::pin!(connection);
     let mut is_draining = false;
     loop {
@@ -132,11 +150,52 @@ async fn serve_connection(
                 }
                 return;
             }
+            Some(taken) = taken_rx.recv() => {
+                if let Some(reactor) = service.engine.reactor() {
+                    Taken::join(taken, reactor, permit);
+                }
+                return;
+            }
             () = hangup.hung_up() => return,
             _ = drain_rx.wait_for(|is_draining| *is_draining), if !is_draining => {
                 is_draining = true;
                 connection.as_mut().graceful_shutdown();
             }
+        }
+    }
+}
+
+/// What the requests of one connection are answered with.
+#[derive(Clone)]
+struct Requests {
+    service: Service,
+    hangup: Hangup,
+    loan: Loan,
+    taken_tx: mpsc::Sender<Taken>,
+}
+
+impl Requests {
+    /// Around all middleware: an answer that is a stream may leave with the socket. Then hyper waits
+    /// for it until its connection is dropped.
+    async fn answer(
+        mut self,
+        mut request: http::Request<Incoming>,
+    ) -> Result<Response, Infallible> {
+        let may_be_taken =
+            self.loan.may_be_taken_by(&request) && self.service.engine.reactor().is_some();
+        request.extensions_mut().insert(self.hangup);
+        let response = self.service.router.call(request.map(Body::new)).await?;
+        if !may_be_taken {
+            return Ok(response);
+        }
+        let now = self.service.engine.outside().now();
+        match self.loan.take(response, now) {
+            Ok(taken) => {
+                // Can't fail: the connection waits for it, and takes one.
+                let _ = self.taken_tx.send(taken).await;
+                std::future::pending().await
+            }
+            Err(response) => Ok(response),
         }
     }
 }

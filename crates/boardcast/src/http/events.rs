@@ -6,6 +6,7 @@ use super::App;
 use super::answer::{self, Problem};
 use super::decode::{Parameters, PathId};
 use crate::engine::{From, NoStream, Wish};
+use crate::live::body::{MergedStream, Stream};
 use crate::live::{Hangup, Heartbeat};
 use axum::Extension;
 use axum::body::Body;
@@ -45,11 +46,15 @@ pub(super) async fn watch(
         }
         Err(_) => Err(NoStream::NoBoard),
     };
-    answer(
-        version,
-        watched.map(super::super::live::body::Stream::into_body),
-        place.is_some(),
-    )
+    let (watched, offer) = match watched.map(Stream::into_body) {
+        Ok((body, offer)) => (Ok(body), Some(offer)),
+        Err(none) => (Err(none), None),
+    };
+    let mut response = answer(version, watched, place.is_some())?;
+    if let Some(offer) = offer {
+        response.extensions_mut().insert(offer);
+    }
+    Ok(response)
 }
 
 /// The logs of several boards in one stream.
@@ -73,7 +78,7 @@ pub(super) async fn watch_many(
         .await;
     answer(
         version,
-        watched.map(super::super::live::body::MergedStream::into_body),
+        watched.map(MergedStream::into_body),
         place.is_some(),
     )
 }

@@ -16,7 +16,7 @@ mod unread;
 mod write;
 
 pub use assets::{Asset, Assets, embedded_names};
-pub use connection::Connections;
+pub use connection::{Connections, Service};
 pub use guard::{Guard, PublicUrl};
 
 use crate::auth::Auth;

@@ -14,10 +14,10 @@ use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS};
 use bytes::Bytes;
 use futures_util::future::select_all;
-use futures_util::stream;
+use futures_util::{FutureExt, StreamExt, stream};
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
@@ -60,6 +60,23 @@ pub struct MergedStream {
     pub merge: Merge,
 }
 
+/// A stream of one board as a body that hasn't begun: whoever has the socket may still take it out
+/// and send it another way.
+#[derive(Clone)]
+pub struct Offer(Weak<Mutex<Option<Stream>>>);
+
+impl Offer {
+    /// The stream, unless its body has begun or is gone.
+    #[must_use]
+    pub fn take(&self) -> Option<Stream> {
+        take_out(&*self.0.upgrade()?)
+    }
+}
+
+fn take_out(stream: &Mutex<Option<Stream>>) -> Option<Stream> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 /// Gives a stream's bytes one piece after the other.
 trait Source: Send + 'static {
     /// The next bytes; none at the end. The last ones were handed over at `last_sent`.
@@ -67,20 +84,24 @@ trait Source: Send + 'static {
 }
 
 fn body(source: impl Source) -> Body {
+    Body::from_stream(pieces(source))
+}
+
+fn pieces(source: impl Source) -> impl stream::Stream<Item = Result<Bytes, Infallible>> + Send {
     let state = (source, Instant::now());
-    Body::from_stream(stream::unfold(
-        state,
-        |(mut source, last_sent)| async move {
-            let bytes = spine::guard(source.next(last_sent)).await?;
-            Some((Ok::<_, Infallible>(bytes), (source, Instant::now())))
-        },
-    ))
+    stream::unfold(state, |(mut source, last_sent)| async move {
+        let bytes = spine::guard(source.next(last_sent)).await?;
+        Some((Ok(bytes), (source, Instant::now())))
+    })
 }
 
 impl Stream {
-    /// The response's body.
-    pub fn into_body(self) -> Body {
-        body(self)
+    /// The response's body, and the offer to send it another way.
+    pub fn into_body(self) -> (Body, Offer) {
+        let offered = Arc::new(Mutex::new(Some(self)));
+        let offer = Offer(Arc::downgrade(&offered));
+        let begin = async move { stream::iter(take_out(&offered)).flat_map(pieces) };
+        (Body::from_stream(begin.flatten_stream()), offer)
     }
 
     fn send_away(&mut self) -> Option<Bytes> {
@@ -99,7 +120,7 @@ impl Source for Stream {
                 Step::ReadLog(place) => {
                     match self.line.log.after(self.seat.board_id(), place).await {
                         Ok(page) => {
-                            if let Some(bytes) = self.watcher.log_read(page) {
+                            if let Some(bytes) = self.watcher.log_read(&page) {
                                 return Some(bytes);
                             }
                         }

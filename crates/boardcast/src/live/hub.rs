@@ -7,6 +7,7 @@ use boardcast_core::frame::Segment;
 use boardcast_core::limits::{TAIL_BYTES_MAX, TAILS_BYTES_MAX};
 use boardcast_core::model::BoardId;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -32,6 +33,28 @@ struct Channel {
     tail: Mutex<Tail>,
     /// The head's number, as a wake-up: it only says "look".
     head_tx: watch::Sender<u64>,
+    /// Who else is told, once until it has heard.
+    listener: Mutex<Option<Listener>>,
+}
+
+/// Is told that boards' tails have grown.
+pub trait Ear: Send + Sync {
+    /// The tail of the board that it listens to under this number.
+    fn published(&self, board: u32);
+}
+
+struct Listener {
+    ear: Arc<dyn Ear>,
+    board: u32,
+    is_told: bool,
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("board", &self.board)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Hub {
@@ -61,6 +84,7 @@ impl Hub {
             board_id,
             channel,
             head_rx,
+            places: 1,
         }
     }
 
@@ -103,12 +127,14 @@ impl Hub {
         let old = std::mem::replace(&mut entry.channel, self.make_channel());
         old.tail().give_up();
         old.head_tx.send_replace(0);
+        old.tell_listener();
     }
 
     fn make_channel(&self) -> Arc<Channel> {
         Arc::new(Channel {
             tail: Mutex::new(Tail::new(Arc::clone(&self.tails_bytes))),
             head_tx: watch::Sender::new(0),
+            listener: Mutex::default(),
         })
     }
 
@@ -118,6 +144,7 @@ impl Hub {
         for (board_id, head) in heads {
             if let Some(channel) = self.channel(board_id) {
                 channel.head_tx.send_replace(*head);
+                channel.tell_listener();
             }
         }
     }
@@ -133,6 +160,20 @@ impl Hub {
     #[must_use]
     pub fn committed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
+    }
+
+    fn vacate(&self, board_id: &BoardId, places: usize) {
+        if places == 0 {
+            return;
+        }
+        let mut channels = self.channels();
+        let entry = channels
+            .get_mut(board_id)
+            .expect("a seat's board is in the hub");
+        entry.seats -= places;
+        if entry.seats == 0 {
+            channels.remove(board_id);
+        }
     }
 
     /// Watchers of all boards, now.
@@ -162,15 +203,30 @@ impl Channel {
     fn tail(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn listener(&self) -> MutexGuard<'_, Option<Listener>> {
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_listener(&self) {
+        if let Some(listener) = &mut *self.listener()
+            && !std::mem::replace(&mut listener.is_told, true)
+        {
+            listener.ear.published(listener.board);
+        }
+    }
 }
 
-/// One watcher's registration; dropping it is leaving.
+/// The registration of one watcher, or of several of a board that somebody keeps together; dropping
+/// it is leaving.
 #[derive(Debug)]
 pub struct Seat {
     hub: Arc<Hub>,
     board_id: BoardId,
     channel: Arc<Channel>,
     head_rx: watch::Receiver<u64>,
+    /// Watchers that it stands for.
+    places: usize,
 }
 
 impl Seat {
@@ -191,6 +247,50 @@ impl Seat {
         look(&self.channel.tail())
     }
 
+    /// Whether the other one's board is this one, and not another that has its id now.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel)
+    }
+
+    /// Stands for another one's watchers too.
+    pub fn join(&mut self, mut other: Self) {
+        assert!(
+            self.is_beside(&other),
+            "only watchers of one board share a seat"
+        );
+        self.places += std::mem::take(&mut other.places);
+    }
+
+    /// One of its watchers leaves; gives how many are left.
+    pub fn leave(&mut self) -> usize {
+        self.hub.vacate(&self.board_id, 1);
+        self.places -= 1;
+        self.places
+    }
+
+    /// From now on this ear is told under a number when the tail has grown: once, until
+    /// [`Seat::heard`].
+    pub fn listen(&self, ear: Arc<dyn Ear>, board: u32) {
+        *self.channel.listener() = Some(Listener {
+            ear,
+            board,
+            is_told: false,
+        });
+    }
+
+    /// The ear heard. Whatever is published before the next look is seen by it, or told again.
+    pub fn heard(&self) {
+        if let Some(listener) = &mut *self.channel.listener() {
+            listener.is_told = false;
+        }
+    }
+
+    /// Nobody listens any more.
+    pub fn ignore(&self) {
+        *self.channel.listener() = None;
+    }
+
     /// Returns when something was published since the last look.
     pub async fn published(&mut self) {
         // Can't fail: the channel that this seat holds has the sender.
@@ -200,14 +300,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut channels = self.hub.channels();
-        let entry = channels
-            .get_mut(&self.board_id)
-            .expect("a seat's board is in the hub");
-        entry.seats -= 1;
-        if entry.seats == 0 {
-            channels.remove(&self.board_id);
-        }
+        self.hub.vacate(&self.board_id, self.places);
     }
 }
 
@@ -282,6 +375,14 @@ impl Tail {
     fn holds(&self, place: Cursor) -> bool {
         let segment = self.segment_with(place.seq);
         segment.and_then(|segment| segment.holds(place)) == Some(true)
+    }
+
+    /// All that is here after a place, from the segment with the next event on.
+    pub fn segments_after(&self, place: Cursor) -> impl Iterator<Item = &Segment> {
+        let index = self
+            .segments
+            .partition_point(|segment| segment.last().seq <= place.seq);
+        self.segments.iter().skip(index)
     }
 
     /// The segment that contains an event.

@@ -5,13 +5,18 @@
 //! newest piece of that log, kept in memory while somebody watches.
 
 pub mod body;
+mod chunks;
 pub mod hub;
 mod merge;
 mod pins;
+pub mod reactor;
+pub mod shard;
 mod socket;
+pub mod takeover;
 #[cfg(test)]
 mod tests;
 mod watcher;
+mod wheel;
 
 pub use merge::{Asked, Merge};
 pub use pins::{Hangup, Part, Pins};

@@ -2,6 +2,8 @@
 //! different places each pin their own, so past the bound the oldest reader's connection is closed.
 
 use super::Snapshot;
+use super::reactor::{Inbox, Message};
+use super::shard::Token;
 use boardcast_core::limits::SNAPSHOTS_BYTES_MAX;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -11,24 +13,41 @@ use tokio::sync::watch;
 
 /// Closes one connection from anywhere, at once and without an orderly end.
 #[derive(Clone, Debug)]
-pub struct Hangup(Arc<watch::Sender<bool>>);
+pub struct Hangup(Whose);
+
+#[derive(Clone, Debug)]
+enum Whose {
+    Connection(Arc<watch::Sender<bool>>),
+    Watcher(Arc<Inbox>, Token),
+}
 
 impl Default for Hangup {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Whose::Connection(Arc::new(watch::Sender::new(false))))
     }
 }
 
 impl Hangup {
-    /// Closes the connection.
-    pub fn hang_up(&self) {
-        self.0.send_replace(true);
+    /// Of a watcher whose socket a reactor has.
+    pub(super) fn of_watcher(inbox: Arc<Inbox>, watcher: Token) -> Self {
+        Self(Whose::Watcher(inbox, watcher))
     }
 
-    /// Returns when somebody hung up.
+    /// Closes the connection.
+    pub fn hang_up(&self) {
+        match &self.0 {
+            Whose::Connection(tx) => _ = tx.send_replace(true),
+            Whose::Watcher(inbox, watcher) => inbox.push(Message::Cut(*watcher)),
+        }
+    }
+
+    /// Returns when somebody hung up a connection of ours.
     pub async fn hung_up(&self) {
-        // Can't fail: `self` holds a sender.
-        let _ = self.0.subscribe().wait_for(|hung_up| *hung_up).await;
+        match &self.0 {
+            // Can't fail: `self` holds a sender.
+            Whose::Connection(tx) => _ = tx.subscribe().wait_for(|hung_up| *hung_up).await,
+            Whose::Watcher(..) => std::future::pending().await,
+        }
     }
 }
 
@@ -175,7 +194,7 @@ mod tests {
     }
 
     fn is_hung_up(hangup: &Hangup) -> bool {
-        *hangup.0.borrow()
+        matches!(&hangup.0, Whose::Connection(tx) if *tx.borrow())
     }
 
     #[test]

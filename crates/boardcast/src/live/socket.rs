@@ -7,6 +7,7 @@ use boardcast_core::limits::{
     LINGER_QUIET_SECONDS_MAX, LINGER_SECONDS_MAX, STALL_BYTES_MIN, STALL_SECONDS,
     UNACKNOWLEDGED_MS_MAX, UNSENT_BYTES_MAX,
 };
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -18,7 +19,8 @@ use tokio::time::{Instant, Sleep, sleep};
 /// An accepted connection.
 #[derive(Debug)]
 pub struct GuardedSocket {
-    stream: TcpStream,
+    /// None once it was given away.
+    stream: Option<TcpStream>,
     stall: Option<StallWindow>,
     linger: Option<Linger>,
 }
@@ -85,14 +87,27 @@ impl GuardedSocket {
     /// little unsent data in the kernel, and a limit on unacknowledged data.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        let options = SockRef::from(&stream);
         #[cfg(target_os = "linux")]
-        socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
-        limit_unacknowledged(&stream, Some(UNACKNOWLEDGED_MS_MAX))?;
+        options.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+        limit_unacknowledged(&options, false)?;
         Ok(Self {
-            stream,
+            stream: Some(stream),
             stall: None,
             linger: None,
         })
+    }
+
+    /// The socket without its clocks; none if bytes wait.
+    pub(super) fn give_away(&mut self) -> Option<TcpStream> {
+        let is_at_rest = self.stall.is_none() && self.linger.is_none();
+        self.stream.take_if(|_| is_at_rest)
+    }
+
+    fn stream(&mut self) -> &mut TcpStream {
+        self.stream
+            .as_mut()
+            .expect("nobody uses what was given away")
     }
 
     /// Notes what a write came to. A write that must wait opens a window; a window that ends with
@@ -114,7 +129,7 @@ impl GuardedSocket {
                 if self.stall.is_none() {
                     // The kernel's limit would end a reader that is slow but alive: Linux counts how
                     // long less than the next segment fits, however much is taken meanwhile.
-                    limit_unacknowledged(&self.stream, None)?;
+                    limit_unacknowledged(&SockRef::from(&*self.stream()), true)?;
                 }
                 let window = self.stall.get_or_insert_with(StallWindow::open);
                 loop {
@@ -138,7 +153,7 @@ impl AsyncRead for GuardedSocket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        Pin::new(self.stream()).poll_read(cx, buf)
     }
 }
 
@@ -148,7 +163,7 @@ impl AsyncWrite for GuardedSocket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = Pin::new(self.stream()).poll_write(cx, buf);
         self.watch_stall(cx, written)
     }
 
@@ -157,52 +172,56 @@ impl AsyncWrite for GuardedSocket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = Pin::new(self.stream()).poll_write_vectored(cx, bufs);
         self.watch_stall(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
     }
 
     /// Called once everything is handed over: nothing waits any more.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.stall.take().is_some() {
-            limit_unacknowledged(&self.stream, Some(UNACKNOWLEDGED_MS_MAX))?;
+            limit_unacknowledged(&SockRef::from(&*self.stream()), false)?;
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(self.stream()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.linger.is_none() {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            ready!(Pin::new(this.stream()).poll_shutdown(cx))?;
         }
         let linger = this.linger.get_or_insert_with(Linger::open);
-        linger.poll(&mut this.stream, cx).map(Ok)
+        let stream = this.stream.as_mut().expect("it is shut down once");
+        linger.poll(stream, cx).map(Ok)
     }
 }
 
 impl Drop for GuardedSocket {
     /// What is unsent after the close is the kernel's again, and not for long.
     fn drop(&mut self) {
-        if self.stall.is_some() {
+        if self.stall.is_some() && self.stream.is_some() {
             // Fails only on a connection that is dead already.
-            let _ = limit_unacknowledged(&self.stream, Some(UNACKNOWLEDGED_MS_MAX));
+            let _ = limit_unacknowledged(&SockRef::from(&*self.stream()), false);
         }
     }
 }
 
-/// How long the kernel lets a peer leave data unacknowledged; none: as long as it does by itself.
-fn limit_unacknowledged(stream: &TcpStream, limit_ms: Option<u32>) -> io::Result<()> {
+/// How long the kernel lets a peer leave data unacknowledged; while bytes wait the stall window
+/// decides alone.
+pub(super) fn limit_unacknowledged(options: &SockRef<'_>, bytes_wait: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
-        let limit = limit_ms.map(|ms| Duration::from_millis(u64::from(ms)));
-        socket2::SockRef::from(stream).set_tcp_user_timeout(limit)
+        let limit = Duration::from_millis(u64::from(UNACKNOWLEDGED_MS_MAX));
+        options.set_tcp_user_timeout((!bytes_wait).then_some(limit))
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = (stream, limit_ms);
+        let _ = (options, bytes_wait);
         Ok(())
     }
 }
@@ -210,7 +229,6 @@ fn limit_unacknowledged(stream: &TcpStream, limit_ms: Option<u32>) -> io::Result
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use socket2::SockRef;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::time::timeout;
@@ -229,7 +247,9 @@ mod tests {
     }
 
     fn limit(socket: &GuardedSocket) -> Option<Duration> {
-        let limit = SockRef::from(&socket.stream).tcp_user_timeout().unwrap();
+        let limit = SockRef::from(socket.stream.as_ref().unwrap())
+            .tcp_user_timeout()
+            .unwrap();
         limit.filter(|limit| !limit.is_zero())
     }
 
@@ -247,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_has_the_options_that_bound_its_cost() {
         let (socket, _peer) = connected().await;
-        let options = SockRef::from(&socket.stream);
+        let options = SockRef::from(socket.stream.as_ref().unwrap());
         assert!(options.tcp_nodelay().unwrap());
         assert_eq!(options.tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
         assert_eq!(limit(&socket), Some(LIMIT));

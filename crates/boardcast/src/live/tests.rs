@@ -1,6 +1,7 @@
 //! Watchers and streams over a log in memory: what they decide and send, without files and sockets,
 //! on a clock that the test turns.
 
+mod shards;
 mod steps;
 mod streams;
 
@@ -17,7 +18,7 @@ fn board() -> BoardId {
     BoardId::parse("board-1").unwrap()
 }
 
-fn place(seq: u64) -> Cursor {
+pub(in crate::live) fn place(seq: u64) -> Cursor {
     let low = seq.to_be_bytes();
     Cursor {
         seq,
@@ -30,7 +31,7 @@ fn json(seq: u64) -> Vec<u8> {
 }
 
 /// The events of these numbers as one commit.
-fn segment(seqs: RangeInclusive<u64>) -> Segment {
+pub(in crate::live) fn segment(seqs: RangeInclusive<u64>) -> Segment {
     let mut builder = SegmentBuilder::new(board());
     for seq in seqs {
         builder.push(place(seq), seq, &json(seq));
@@ -50,7 +51,7 @@ fn deletion(seq: u64) -> Segment {
 }
 
 /// These events' bytes on the wire.
-fn frames(seqs: RangeInclusive<u64>) -> String {
+pub(in crate::live) fn frames(seqs: RangeInclusive<u64>) -> String {
     let before = *seqs.start() - 1;
     String::from_utf8(segment(seqs).after(place(before)).to_vec()).unwrap()
 }

@@ -46,7 +46,26 @@ impl Heartbeat {
     }
 }
 
-/// What is to be done for a watcher now.
+/// What comes next for a watcher. Nothing counts as handed over yet: that is said afterwards.
+#[derive(Debug)]
+pub enum Next<'a> {
+    /// The block that every stream begins with; then [`Watcher::greeted`].
+    Greeting(Bytes),
+    /// The tail's next events after this place; then [`Watcher::took_events`].
+    Events(Cursor, &'a Segment),
+    /// A slice of a snapshot; then [`Watcher::took_slice`].
+    Slice(Bytes),
+    /// Read the log after this place and give it to [`Watcher::log_page`].
+    ReadLog(Cursor),
+    /// Take a snapshot and give it to [`Watcher::snapshot_read`].
+    ReadSnapshot,
+    /// Nothing until something is published or a heartbeat is due.
+    Wait,
+    /// The stream is over.
+    End,
+}
+
+/// What is to be done for a watcher whose bytes count as sent once they are handed over.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Hand these bytes over. Whole blocks, but for a snapshot's slices.
@@ -98,49 +117,106 @@ impl Watcher {
         }
     }
 
-    /// The next step, given the board's tail.
-    pub fn step(&mut self, tail: &Tail) -> Step {
-        match &mut self.phase {
+    /// What comes next, given the board's tail.
+    #[must_use]
+    pub fn next<'a>(&self, tail: &'a Tail) -> Next<'a> {
+        match &self.phase {
             Phase::Greeting(start) => {
-                let start = *start;
-                self.greet(start)
+                let cursor = match start {
+                    Start::After { place, .. } => Some(*place),
+                    Start::Snapshot => None,
+                };
+                Next::Greeting(frame::connected(RETRY_MS, cursor))
             }
-            Phase::Following(place) => {
-                let place = *place;
-                match tail.after(place) {
-                    After::CaughtUp if place.seq < self.log_reaches => Step::ReadLog(place),
-                    After::CaughtUp => Step::Wait,
-                    After::Behind => Step::ReadLog(place),
-                    After::Events(segment) => Step::Send(self.advance(place, segment)),
-                    After::Gone => {
-                        self.phase = Phase::Over;
-                        Step::End
-                    }
-                }
+            Phase::Following(place) => match tail.after(*place) {
+                After::CaughtUp if place.seq < self.log_reaches => Next::ReadLog(*place),
+                After::CaughtUp => Next::Wait,
+                After::Behind => Next::ReadLog(*place),
+                After::Events(segment) => Next::Events(*place, segment),
+                After::Gone => Next::End,
+            },
+            Phase::Lost => Next::ReadSnapshot,
+            Phase::Refilling { rest, .. } => {
+                Next::Slice(rest.slice(..rest.len().min(SNAPSHOT_SLICE_BYTES)))
             }
-            Phase::Lost => Step::ReadSnapshot,
-            Phase::Refilling { rest, to } => {
-                let to = *to;
-                let slice = rest.split_to(rest.len().min(SNAPSHOT_SLICE_BYTES));
-                if rest.is_empty() {
-                    self.phase = Phase::Following(to);
-                }
-                Step::Send(slice)
-            }
-            Phase::Over => Step::End,
+            Phase::Over => Next::End,
         }
     }
 
-    /// Takes what the log had after the place; gives bytes to send, if there are any.
-    pub fn log_read(&mut self, page: Page) -> Option<Bytes> {
-        let Phase::Following(place) = self.phase else {
-            unreachable!("only a watcher with a place reads the log");
-        };
-        match page {
-            Page::Events(segment) => {
-                let seq = place.seq + u64::from(sabotage::hits(Spot::ResumeOffByOne));
-                Some(self.advance(Cursor { seq, ..place }, &segment))
+    /// [`Watcher::next`] for whoever hands over everything at once.
+    pub fn step(&mut self, tail: &Tail) -> Step {
+        match self.next(tail) {
+            Next::Greeting(block) => {
+                self.greeted();
+                Step::Send(block)
             }
+            Next::Events(place, segment) => Step::Send(self.take_all(place, segment)),
+            Next::Slice(slice) => {
+                self.took_slice();
+                Step::Send(slice)
+            }
+            Next::ReadLog(place) => Step::ReadLog(place),
+            Next::ReadSnapshot => Step::ReadSnapshot,
+            Next::Wait => Step::Wait,
+            Next::End => {
+                self.phase = Phase::Over;
+                Step::End
+            }
+        }
+    }
+
+    /// The greeting was handed over.
+    pub fn greeted(&mut self) {
+        let Phase::Greeting(start) = self.phase else {
+            unreachable!("a watcher is greeted once");
+        };
+        self.phase = match start {
+            Start::After { place, .. } => Phase::Following(place),
+            Start::Snapshot => Phase::Lost,
+        };
+    }
+
+    /// Events up to a place were handed over; with the last one of a stream nothing follows.
+    pub fn took_events(&mut self, place: Cursor, is_last: bool) {
+        let Phase::Following(before) = self.phase else {
+            unreachable!("only a watcher with a place takes events");
+        };
+        assert!(before.seq < place.seq, "a watcher's place goes up");
+        self.phase = if is_last {
+            Phase::Over
+        } else {
+            Phase::Following(place)
+        };
+    }
+
+    /// A slice of the snapshot was handed over.
+    pub fn took_slice(&mut self) {
+        let Phase::Refilling { rest, to } = &mut self.phase else {
+            unreachable!("only a snapshot has slices");
+        };
+        let _ = rest.split_to(rest.len().min(SNAPSHOT_SLICE_BYTES));
+        if rest.is_empty() {
+            self.phase = Phase::Following(*to);
+        }
+    }
+
+    /// The place up to which it has everything, if it has one.
+    #[must_use]
+    pub fn place(&self) -> Option<Cursor> {
+        match self.phase {
+            Phase::Following(place) => Some(place),
+            _ => None,
+        }
+    }
+
+    /// Takes what the log had after the place; gives the events to hand over, if there are any.
+    pub fn log_page<'a>(&mut self, page: &'a Page) -> Option<&'a Segment> {
+        assert!(
+            matches!(self.phase, Phase::Following(_)),
+            "only a watcher with a place reads the log"
+        );
+        match page {
+            Page::Events(segment) => Some(segment),
             Page::Gap => {
                 self.phase = Phase::Lost;
                 None
@@ -151,6 +227,15 @@ impl Watcher {
                 None
             }
         }
+    }
+
+    /// [`Watcher::log_page`] for whoever hands over everything at once.
+    pub fn log_read(&mut self, page: &Page) -> Option<Bytes> {
+        let place = self.place();
+        let place = place.expect("only a watcher with a place reads the log");
+        let segment = self.log_page(page)?;
+        let seq = place.seq + u64::from(sabotage::hits(Spot::ResumeOffByOne));
+        Some(self.take_all(Cursor { seq, ..place }, segment))
     }
 
     /// Takes the whole board, held for this reader; none if the board is gone.
@@ -189,26 +274,8 @@ impl Watcher {
         (!is_over).then(|| frame::retry(retry_ms))
     }
 
-    fn greet(&mut self, start: Start) -> Step {
-        let cursor = match start {
-            Start::After { place, .. } => {
-                self.phase = Phase::Following(place);
-                Some(place)
-            }
-            Start::Snapshot => {
-                self.phase = Phase::Lost;
-                None
-            }
-        };
-        Step::Send(frame::connected(RETRY_MS, cursor))
-    }
-
-    fn advance(&mut self, place: Cursor, segment: &Segment) -> Bytes {
-        self.phase = if segment.ends_stream() {
-            Phase::Over
-        } else {
-            Phase::Following(segment.last())
-        };
+    fn take_all(&mut self, place: Cursor, segment: &Segment) -> Bytes {
+        self.took_events(segment.last(), segment.ends_stream());
         segment.after(place)
     }
 }

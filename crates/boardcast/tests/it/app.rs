@@ -78,6 +78,7 @@ impl TestApp {
         let mut args = ServeArgs {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data: folder.path().join("test.db"),
+            bodies_only: crate::bodies::is_asked_for(),
             ..ServeArgs::default()
         };
         change(&mut args);

@@ -58,7 +58,7 @@ impl Watching {
     #[track_caller]
     fn read_log(&mut self, world: &World, after: u64) -> Option<String> {
         self.expect(&Step::ReadLog(place(after)));
-        let sent = self.watcher.log_read(world.log.page(place(after)));
+        let sent = self.watcher.log_read(&world.log.page(place(after)));
         sent.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
     }
 }
@@ -194,10 +194,10 @@ fn the_stream_ends_with_the_boards_deletion_live_and_replayed() {
     assert_eq!(replaying.read_log(&world, 2), Some(frames(3..=3)));
     replaying.expect(&Step::ReadLog(place(3)));
     let page = Page::Events(segment(4..=4));
-    let sent = replaying.watcher.log_read(page);
+    let sent = replaying.watcher.log_read(&page);
     assert_eq!(sent, Some(frames(4..=4).into()));
     let page = Page::Events(deletion(5));
-    assert_eq!(replaying.watcher.log_read(page), Some(last.into()));
+    assert_eq!(replaying.watcher.log_read(&page), Some(last.into()));
     replaying.expect(&Step::End);
 }
 
@@ -242,7 +242,7 @@ fn a_watcher_whose_board_is_gone_is_over() {
     lost.watcher.snapshot_read(None);
     lost.expect(&Step::End);
     let mut behind = Watching::after(&world, 1, 3);
-    assert_eq!(behind.watcher.log_read(Page::Empty), None);
+    assert_eq!(behind.watcher.log_read(&Page::Empty), None);
     behind.expect(&Step::End);
 }
 

@@ -57,7 +57,7 @@ impl Streaming {
                 permit: Arc::clone(&self.permits).try_acquire_owned().unwrap(),
             },
         };
-        Reader(Body::into_data_stream(stream.into_body()))
+        Reader(Body::into_data_stream(stream.into_body().0))
     }
 
     /// A stream that has been greeted, after an event of a log that reaches up to another.

@@ -1,0 +1,439 @@
+//! The thread around a [`Shard`]: raw sockets that don't block, their readiness, and an inbox.
+//!
+//! One thread, since one core walks some 150,000 deliveries a second: on a small machine the others
+//! belong to the writer and to requests. Whatever would keep it from sending, such as reading the log,
+//! happens elsewhere and comes back through the inbox.
+
+use super::hub::{Ear, Seat};
+use super::shard::{Ask, Ending, Sent, Shard, Sink, Token};
+use super::socket::limit_unacknowledged;
+use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, Watcher};
+use crate::outside::Outside;
+use crate::spine;
+use boardcast_core::cursor::Cursor;
+use boardcast_core::limits::CONNECTIONS_DRAIN_SECONDS_MAX;
+use boardcast_core::model::BoardId;
+use bytes::Bytes;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Waker};
+use socket2::SockRef;
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+const INBOX: mio::Token = mio::Token(usize::MAX);
+/// Sockets that one look at the kernel tells about; the rest waits for the next.
+const EVENTS_AT_ONCE: usize = 1_024;
+const DRAIN_MAX: Duration = Duration::from_secs(CONNECTIONS_DRAIN_SECONDS_MAX);
+
+/// A watcher whose socket was taken over.
+pub struct Joining {
+    /// Nothing of the response was written to it yet.
+    pub stream: std::net::TcpStream,
+    /// The response's head.
+    pub head: Vec<u8>,
+    /// Its place among its board's watchers.
+    pub seat: Seat,
+    /// What it is sent.
+    pub watcher: Watcher,
+    /// Given back when it ends.
+    pub permits: Permits,
+}
+
+/// What counts a watcher: as a stream, and as a connection.
+pub type Permits = [OwnedSemaphorePermit; 2];
+
+/// What the thread is told. Bounded: a board is told of once until it was looked at, and a watcher
+/// joins once, is cut once, and waits for one read at a time.
+pub(super) enum Message {
+    Join(Box<Joining>),
+    Published(u32),
+    LogRead(Ask, Result<Page, ReadError>),
+    SnapshotRead(Ask, Result<Option<Arc<Snapshot>>, ReadError>),
+    Cut(Token),
+    Drain,
+    /// Nobody joins any more: end once everyone has left.
+    Finish,
+}
+
+/// What waits for the thread. It is woken only when there was nothing.
+pub struct Inbox {
+    messages: Mutex<Vec<Message>>,
+    waker: Waker,
+    wakes: AtomicU64,
+}
+
+impl Inbox {
+    pub(super) fn push(&self, message: Message) {
+        let was_empty = {
+            let mut messages = self.messages();
+            messages.push(message);
+            messages.len() == 1
+        };
+        if was_empty {
+            self.wakes.fetch_add(1, Ordering::Relaxed);
+            self.waker.wake().expect("the kernel takes a wake-up");
+        }
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ear for Inbox {
+    fn published(&self, board: u32) {
+        self.push(Message::Published(board));
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// What the thread has done so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Watchers that joined.
+    pub joins: u64,
+    /// Sends to sockets.
+    pub sends: u64,
+    /// Of these, to sockets that had no room.
+    pub refused: u64,
+    /// Times that it was woken.
+    pub wakes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    joins: AtomicU64,
+    sends: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The running thread.
+pub struct Reactor {
+    inbox: Arc<Inbox>,
+    counts: Arc<Counts>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Reactor {
+    /// Starts the thread. What it reads of the log is read by tasks of `runtime`.
+    pub fn start(
+        log: Arc<dyn Log>,
+        pins: Arc<Pins>,
+        outside: Arc<dyn Outside>,
+        runtime: Handle,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let inbox = Arc::new(Inbox {
+            messages: Mutex::default(),
+            waker: Waker::new(poll.registry(), INBOX)?,
+            wakes: AtomicU64::new(0),
+        });
+        let counts = Arc::<Counts>::default();
+        let ear = Arc::clone(&inbox) as Arc<dyn Ear>;
+        let event_loop = EventLoop {
+            shard: Shard::new(ear, outside, Duration::ZERO),
+            poll,
+            began: Instant::now(),
+            drain_ends: None,
+            is_finishing: false,
+            sockets: Sockets {
+                connections: Vec::new(),
+                inbox: Arc::clone(&inbox),
+                counts: Arc::clone(&counts),
+                log,
+                pins,
+                runtime,
+            },
+        };
+        let thread = spine::spawn("reactor", move || event_loop.run());
+        Ok(Self {
+            inbox,
+            counts,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Takes a watcher. After the end its socket is just closed.
+    pub fn join(&self, joining: Joining) {
+        self.inbox.push(Message::Join(Box::new(joining)));
+    }
+
+    /// Ends all streams in order, as soon as each can be.
+    pub fn drain(&self) {
+        self.inbox.push(Message::Drain);
+    }
+
+    /// Waits for the end of a drain, once nobody joins any more. What can't end in time is cut.
+    pub fn finish(&self) {
+        self.inbox.push(Message::Finish);
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            thread.join().expect("a thread of the spine doesn't panic");
+        }
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        Work {
+            joins: self.counts.joins.load(Ordering::Relaxed),
+            sends: self.counts.sends.load(Ordering::Relaxed),
+            refused: self.counts.refused.load(Ordering::Relaxed),
+            wakes: self.inbox.wakes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.drain();
+        self.inbox.push(Message::Finish);
+    }
+}
+
+struct EventLoop {
+    shard: Shard,
+    sockets: Sockets,
+    poll: Poll,
+    began: Instant,
+    drain_ends: Option<Duration>,
+    is_finishing: bool,
+}
+
+impl EventLoop {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_AT_ONCE);
+        let mut messages = Vec::new();
+        let mut is_busy = false;
+        while !self.is_over() {
+            self.wait(&mut events, is_busy);
+            for event in &events {
+                self.look_at_socket(event);
+            }
+            std::mem::swap(&mut messages, &mut *self.sockets.inbox.messages());
+            for message in messages.drain(..) {
+                self.take(message);
+            }
+            is_busy = self.shard.turn(self.began.elapsed(), &mut self.sockets);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let now = self.began.elapsed();
+        let is_too_late = self.drain_ends.is_some_and(|ends| ends <= now);
+        self.is_finishing && (self.shard.is_empty() || is_too_late)
+    }
+
+    fn wait(&mut self, events: &mut Events, is_busy: bool) {
+        let now = self.began.elapsed();
+        let due = [self.shard.next_due(), self.drain_ends];
+        let due = due.into_iter().flatten().min();
+        let timeout = if is_busy {
+            Some(Duration::ZERO)
+        } else {
+            due.map(|due| due.saturating_sub(now))
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                spine::stop(&format_args!("sockets can't be watched: {error}"))
+            }
+            _ => {}
+        }
+    }
+
+    fn look_at_socket(&mut self, event: &mio::event::Event) {
+        let slot = event.token().0;
+        let Some(Some(connection)) = self.sockets.connections.get_mut(slot) else {
+            return;
+        };
+        let token = connection.token;
+        if event.is_readable() && connection.has_spoken() {
+            return self.shard.cut(token, &mut self.sockets);
+        }
+        if event.is_writable() {
+            self.shard.writable(token);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let Self { shard, sockets, .. } = self;
+        match message {
+            Message::Join(joining) => self.join(*joining),
+            Message::Published(board) => shard.published(board),
+            Message::LogRead(ask, read) => shard.log_read(ask, &read),
+            Message::SnapshotRead(ask, read) => shard.snapshot_read(ask, &read, sockets),
+            Message::Cut(token) => shard.cut(token, sockets),
+            Message::Drain if self.drain_ends.is_some() => {}
+            Message::Drain => {
+                self.drain_ends = Some(self.began.elapsed() + DRAIN_MAX);
+                shard.drain();
+            }
+            Message::Finish => self.is_finishing = true,
+        }
+    }
+
+    fn join(&mut self, joining: Joining) {
+        let Joining {
+            stream,
+            head,
+            seat,
+            watcher,
+            permits,
+        } = joining;
+        add_one(&self.sockets.counts.joins);
+        let mut stream = TcpStream::from_std(stream);
+        let now = self.began.elapsed();
+        let token = self.shard.add(head, seat, watcher, now);
+        let slot = token.slot as usize;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = self
+            .poll
+            .registry()
+            .register(&mut stream, mio::Token(slot), interest);
+        let connections = &mut self.sockets.connections;
+        if connections.len() <= slot {
+            connections.resize_with(slot + 1, || None);
+        }
+        connections[slot] = Some(Connection {
+            stream,
+            token,
+            is_full: false,
+            _permits: permits,
+        });
+        if let Err(error) = registered {
+            tracing::warn!(%error, "a watcher's socket can't be watched");
+            self.shard.cut(token, &mut self.sockets);
+        }
+    }
+}
+
+/// A watcher's socket.
+struct Connection {
+    stream: TcpStream,
+    token: Token,
+    is_full: bool,
+    _permits: Permits,
+}
+
+impl Connection {
+    /// Whether the client has sent something or has ended: a stream is all that this connection is for,
+    /// so either is its end. What it sent is read, so that closing is no reset.
+    fn has_spoken(&mut self) -> bool {
+        const READS_MAX: usize = 16;
+        let mut scratch = [0; 4 * 1024];
+        let mut has_spoken = false;
+        for _ in 0..READS_MAX {
+            match self.stream.read(&mut scratch) {
+                Ok(1..) => has_spoken = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Ok(0) | Err(_) => return true,
+            }
+        }
+        has_spoken
+    }
+}
+
+/// The world that the shard sends into.
+struct Sockets {
+    /// By slot.
+    connections: Vec<Option<Connection>>,
+    inbox: Arc<Inbox>,
+    counts: Arc<Counts>,
+    log: Arc<dyn Log>,
+    pins: Arc<Pins>,
+    runtime: Handle,
+}
+
+impl Sockets {
+    fn connection(&mut self, watcher: Token) -> &mut Connection {
+        let slot = &mut self.connections[watcher.slot as usize];
+        slot.as_mut().expect("a watcher has a socket")
+    }
+}
+
+impl Sink for Sockets {
+    fn send(&mut self, watcher: Token, bytes: &[u8]) -> Sent {
+        add_one(&self.counts.sends);
+        let connection = self.connection(watcher);
+        loop {
+            match connection.stream.write(bytes) {
+                Ok(0) => return Sent::Gone,
+                Ok(taken) if taken == bytes.len() => return Sent::All,
+                Ok(taken) => return Sent::Short(taken),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    add_one(&self.counts.refused);
+                    return Sent::Short(0);
+                }
+                Err(_) => return Sent::Gone,
+            }
+        }
+    }
+
+    fn is_full(&mut self, watcher: Token, is_full: bool) {
+        let connection = self.connection(watcher);
+        connection.is_full = is_full;
+        // Fails only on a connection that is dead already, which the next send tells.
+        let _ = limit_unacknowledged(&SockRef::from(&connection.stream), is_full);
+    }
+
+    fn close(&mut self, watcher: Token, ending: Ending) {
+        let Some(connection) = self.connections[watcher.slot as usize].take() else {
+            return;
+        };
+        // What is unsent after the close is the kernel's again, and not for long. These fail only on a
+        // connection that is dead already.
+        if connection.is_full {
+            let _ = limit_unacknowledged(&SockRef::from(&connection.stream), false);
+        }
+        if ending == Ending::InOrder {
+            let _ = connection.stream.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn read_log(&mut self, ask: Ask, board_id: &BoardId, place: Cursor) {
+        let (log, inbox) = (Arc::clone(&self.log), Arc::clone(&self.inbox));
+        let board_id = board_id.clone();
+        self.runtime.spawn(spine::guard(async move {
+            let read = log.after(&board_id, place).await;
+            inbox.push(Message::LogRead(ask, read));
+        }));
+    }
+
+    fn read_snapshot(&mut self, ask: Ask, board_id: &BoardId) {
+        let (log, inbox) = (Arc::clone(&self.log), Arc::clone(&self.inbox));
+        let board_id = board_id.clone();
+        self.runtime.spawn(spine::guard(async move {
+            let read = log.snapshot(&board_id).await;
+            inbox.push(Message::SnapshotRead(ask, read));
+        }));
+    }
+
+    fn hold(&mut self, watcher: Token, snapshot: &Arc<Snapshot>) -> Bytes {
+        let hangup = Hangup::of_watcher(Arc::clone(&self.inbox), watcher);
+        self.pins.hold(snapshot, Part::Frame, &hangup)
+    }
+}
+
+/// Of a number that one thread alone changes.
+fn add_one(count: &AtomicU64) {
+    count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}

@@ -1,0 +1,862 @@
+//! Which watcher gets which bytes next, who waits and who is closed, for watchers whose sockets are
+//! ours. Without IO: bytes go into a [`Sink`], the time is handed in, so a reactor's thread and a
+//! simulator run the same code.
+//!
+//! Every watcher is in exactly one of three: standing where its board's next pass begins or ends,
+//! catching up, or blocked by its socket. A pass freezes what was published since the last one and
+//! sends the same bytes to everyone who stands at its start. Whoever can't take all of it keeps the
+//! rest of the one event that it has half of, and a place, and goes on from the board's tail or log:
+//! there is no queue per watcher.
+
+use super::chunks::{LAST_CHUNK, Run, put_chunk};
+use super::hub::{After, Ear, Seat};
+use super::watcher::Next;
+use super::wheel::Wheel;
+use super::{Page, ReadError, Snapshot, Watcher};
+use crate::outside::{Outside, random_within};
+use boardcast_core::cursor::Cursor;
+use boardcast_core::limits::{
+    HEARTBEAT_SECONDS, RETRY_SPREAD_MS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
+};
+use boardcast_core::model::BoardId;
+use bytes::{Buf, Bytes};
+use slab::Slab;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
+const STALL: Duration = Duration::from_secs(STALL_SECONDS);
+
+/// A watcher's name: its slot, and which of the slot's watchers it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token {
+    /// Free again once it has left.
+    pub slot: u32,
+    /// Never used again.
+    pub turn: u32,
+}
+
+impl Token {
+    fn index(self) -> usize {
+        self.slot as usize
+    }
+}
+
+/// What a socket came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It took everything.
+    All,
+    /// It took so many bytes and is full; [`Shard::writable`] says when it no longer is.
+    Short(usize),
+    /// It is broken.
+    Gone,
+}
+
+/// How a watcher's connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// After the last chunk.
+    InOrder,
+    /// Wherever it stands: the client takes it for a cut.
+    Cut,
+}
+
+/// A number that a read is asked for under.
+pub type Ask = u64;
+
+/// The world around a shard.
+pub trait Sink {
+    /// Hands bytes to a watcher's socket without waiting.
+    fn send(&mut self, watcher: Token, bytes: &[u8]) -> Sent;
+    /// Whether a socket is full, from when it first is until everything was handed over.
+    fn is_full(&mut self, watcher: Token, is_full: bool);
+    /// Closes a socket; its watcher is gone.
+    fn close(&mut self, watcher: Token, ending: Ending);
+    /// Reads a board's log after a place, for [`Shard::log_read`].
+    fn read_log(&mut self, ask: Ask, board_id: &BoardId, place: Cursor);
+    /// Takes a board's snapshot, for [`Shard::snapshot_read`].
+    fn read_snapshot(&mut self, ask: Ask, board_id: &BoardId);
+    /// A snapshot's block, held for a watcher.
+    fn hold(&mut self, watcher: Token, snapshot: &Arc<Snapshot>) -> Bytes;
+}
+
+/// Some boards' watchers.
+pub struct Shard {
+    watchers: Slab<Entry>,
+    next_turn: u32,
+    boards: Slab<Board>,
+    /// Those that have their ids now. One that was made anew leaves the old one behind, until its
+    /// watchers have ended.
+    by_id: BTreeMap<BoardId, u32>,
+    /// Boards whose pass goes on or may begin.
+    runnable: VecDeque<u32>,
+    /// Watchers whose next step is due.
+    queued: VecDeque<Token>,
+    /// Pages of the log that have come, and who waits for them.
+    pages: VecDeque<Arrived>,
+    reads: BTreeMap<Ask, Read>,
+    next_ask: Ask,
+    wheel: Wheel,
+    ear: Arc<dyn Ear>,
+    outside: Arc<dyn Outside>,
+    is_draining: bool,
+    /// For what one watcher alone is sent.
+    scratch: Run,
+    slice: Vec<u8>,
+}
+
+struct Entry {
+    watcher: Watcher,
+    /// Bytes to be sent before what the watcher decides next.
+    control: Bytes,
+    /// Full since when; only while it is.
+    stall: Option<Box<Stall>>,
+    last_sent: Duration,
+    turn: u32,
+    board: u32,
+    /// Bytes of the chunk of the snapshot's next slice that are sent.
+    offset: u32,
+    /// Where in its list.
+    index: u32,
+    state: State,
+    /// Nothing comes after `control`.
+    is_ending: bool,
+}
+
+struct Stall {
+    ends: Duration,
+    bytes_taken: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It has everything: in this one of its board's lists.
+    Listed(usize),
+    /// Its next step is due.
+    Queued,
+    /// It waits for a read.
+    Reading,
+    /// Its socket is full.
+    Blocked,
+}
+
+/// The list of those that have everything, yet stand elsewhere than the others: they came with a
+/// place that the hub hasn't heard of.
+const ASIDE: usize = 2;
+
+struct Board {
+    /// Of all its watchers.
+    seat: Seat,
+    /// Where everyone in the list `start` stands.
+    place: Cursor,
+    /// Watchers at the pass's start, at its end, and aside.
+    lists: [Vec<u32>; 3],
+    /// Which of the first two is the start. They change sides when a pass ends.
+    start: usize,
+    pass: Option<Run>,
+    members: usize,
+    /// Members in no list: catching up, or blocked.
+    away: usize,
+    is_runnable: bool,
+    /// Reads of its log that are on their way.
+    asked: Vec<(Cursor, Ask)>,
+}
+
+struct Read {
+    board: u32,
+    /// Of the log after it; none for a snapshot.
+    place: Option<Cursor>,
+    waiting: Vec<Token>,
+}
+
+struct Arrived {
+    run: Run,
+    waiting: Vec<Token>,
+}
+
+/// What a watcher's step comes to once its board's tail is let go of.
+enum Due {
+    Run,
+    Slice(Bytes),
+    ReadLog(Cursor),
+    ReadSnapshot,
+    Wait,
+    End,
+}
+
+impl Shard {
+    /// One without watchers. `ear` is told what [`Shard::published`] must know.
+    #[must_use]
+    pub fn new(ear: Arc<dyn Ear>, outside: Arc<dyn Outside>, now: Duration) -> Self {
+        Self {
+            watchers: Slab::new(),
+            next_turn: 0,
+            boards: Slab::new(),
+            by_id: BTreeMap::new(),
+            runnable: VecDeque::new(),
+            queued: VecDeque::new(),
+            pages: VecDeque::new(),
+            reads: BTreeMap::new(),
+            next_ask: 0,
+            wheel: Wheel::new(now),
+            ear,
+            outside,
+            is_draining: false,
+            scratch: Run::default(),
+            slice: Vec::new(),
+        }
+    }
+
+    /// Takes a watcher that has been sent nothing yet. Its stream begins with `head`, which is no
+    /// part of the body.
+    pub fn add(&mut self, head: Vec<u8>, seat: Seat, mut watcher: Watcher, now: Duration) -> Token {
+        let Next::Greeting(greeting) = seat.peek(|tail| match watcher.next(tail) {
+            Next::Greeting(greeting) => Next::Greeting(greeting),
+            _ => Next::End,
+        }) else {
+            unreachable!("a new watcher is greeted first");
+        };
+        watcher.greeted();
+        let mut control = head;
+        put_chunk(&mut control, &greeting);
+        let board = self.sit(seat);
+        let turn = self.next_turn;
+        self.next_turn = self.next_turn.wrapping_add(1);
+        let slot = self.watchers.insert(Entry {
+            watcher,
+            control: control.into(),
+            stall: None,
+            last_sent: now,
+            turn,
+            board,
+            offset: 0,
+            index: 0,
+            state: State::Queued,
+            is_ending: false,
+        });
+        let token = Token {
+            slot: u32::try_from(slot).expect("there are fewer descriptors"),
+            turn,
+        };
+        self.boards[board as usize].away += 1;
+        self.queued.push_back(token);
+        self.wheel.put(token, now + HEARTBEAT);
+        token
+    }
+
+    /// One more member of its board.
+    fn sit(&mut self, seat: Seat) -> u32 {
+        if let Some(&board) = self.by_id.get(seat.board_id()) {
+            let known = &mut self.boards[board as usize];
+            if known.seat.is_beside(&seat) {
+                known.seat.join(seat);
+                known.members += 1;
+                return board;
+            }
+        }
+        let entry = self.boards.vacant_entry();
+        let board = u32::try_from(entry.key()).expect("there are fewer descriptors");
+        seat.listen(Arc::clone(&self.ear), board);
+        self.by_id.insert(seat.board_id().clone(), board);
+        entry.insert(Board {
+            seat,
+            place: Cursor::START,
+            lists: Default::default(),
+            start: 0,
+            pass: None,
+            members: 1,
+            away: 0,
+            is_runnable: false,
+            asked: Vec::new(),
+        });
+        board
+    }
+
+    /// A board's tail has grown.
+    pub fn published(&mut self, board: u32) {
+        if let Some(known) = self.boards.get_mut(board as usize) {
+            known.seat.heard();
+            self.make_runnable(board);
+        }
+    }
+
+    /// A watcher's socket has room again.
+    pub fn writable(&mut self, token: Token) {
+        if self
+            .find(token)
+            .is_some_and(|entry| entry.state == State::Blocked)
+        {
+            self.queue(token);
+        }
+    }
+
+    /// A watcher's connection is over, or shall be: it gets nothing more.
+    pub fn cut(&mut self, token: Token, sink: &mut impl Sink) {
+        if self.find(token).is_some() {
+            self.end(token, Ending::Cut, sink);
+        }
+    }
+
+    /// Takes what the log had.
+    pub fn log_read(&mut self, ask: Ask, read: &Result<Page, ReadError>) {
+        let Some((place, waiting)) = self.arrived(ask) else {
+            return;
+        };
+        let place = place.expect("the log was asked");
+        if let Ok(page @ Page::Events(segment)) = read {
+            let mut run = Run::default();
+            run.fill(place, [segment]);
+            for token in &waiting {
+                let _ = self.watchers[token.index()].watcher.log_page(page);
+            }
+            self.pages.push_back(Arrived { run, waiting });
+            return;
+        }
+        for token in waiting {
+            match read {
+                Ok(page) => _ = self.watchers[token.index()].watcher.log_page(page),
+                Err(ReadError) => self.send_away(token),
+            }
+            self.queue(token);
+        }
+    }
+
+    /// Takes a whole board; none if there is no such living board.
+    pub fn snapshot_read(
+        &mut self,
+        ask: Ask,
+        read: &Result<Option<Arc<Snapshot>>, ReadError>,
+        sink: &mut impl Sink,
+    ) {
+        let Some((_, waiting)) = self.arrived(ask) else {
+            return;
+        };
+        for token in waiting {
+            match read {
+                Ok(snapshot) => {
+                    let held = snapshot
+                        .as_ref()
+                        .map(|snapshot| (sink.hold(token, snapshot), snapshot.cursor()));
+                    self.watchers[token.index()].watcher.snapshot_read(held);
+                }
+                Err(ReadError) => self.send_away(token),
+            }
+            self.queue(token);
+        }
+    }
+
+    /// The place that was read after, and those who still wait for it.
+    fn arrived(&mut self, ask: Ask) -> Option<(Option<Cursor>, Vec<Token>)> {
+        let Read {
+            board,
+            place,
+            mut waiting,
+        } = self.reads.remove(&ask)?;
+        if let Some(board) = self.boards.get_mut(board as usize) {
+            board.asked.retain(|(_, asked)| *asked != ask);
+        }
+        waiting.retain(|token| self.is_reading(*token));
+        Some((place, waiting))
+    }
+
+    /// From now on every stream ends as soon as it can in order: after the event that it is in the
+    /// middle of, and after a snapshot that was asked for.
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+        let waiting = |(slot, entry): (usize, &Entry)| {
+            matches!(entry.state, State::Listed(_)).then_some(Token {
+                slot: slot as u32,
+                turn: entry.turn,
+            })
+        };
+        let waiting: Vec<_> = self.watchers.iter().filter_map(waiting).collect();
+        waiting.into_iter().for_each(|token| self.queue(token));
+    }
+
+    /// Some of what is due: as many sends as one turn may take. True if more is due.
+    pub fn turn(&mut self, now: Duration, sink: &mut impl Sink) -> bool {
+        self.look_at_clocks(now, sink);
+        let mut sends_left = SENDS_PER_TURN_MAX;
+        while sends_left > 0 && self.is_busy() {
+            if let Some(board) = self.runnable.pop_front() {
+                sends_left -= self.run_pass(board, sends_left, now, sink);
+            }
+            if sends_left > 0 && self.serve_page(now, sink) {
+                sends_left -= 1;
+            }
+            if sends_left > 0
+                && let Some(token) = self.queued.pop_front()
+                && self
+                    .find(token)
+                    .is_some_and(|entry| entry.state == State::Queued)
+            {
+                sends_left -= 1;
+                self.step(token, now, sink);
+            }
+        }
+        self.is_busy()
+    }
+
+    fn is_busy(&self) -> bool {
+        !(self.runnable.is_empty() && self.queued.is_empty() && self.pages.is_empty())
+    }
+
+    /// When a clock runs out next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        self.wheel.next_due()
+    }
+
+    /// How many watchers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// Whether nobody watches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.watchers.is_empty()
+    }
+
+    /// Sends a board's pass to some more watchers; gives how many sends it took.
+    fn run_pass(
+        &mut self,
+        number: u32,
+        sends_max: usize,
+        now: Duration,
+        sink: &mut impl Sink,
+    ) -> usize {
+        let Some(board) = self.boards.get_mut(number as usize) else {
+            return 0;
+        };
+        board.is_runnable = false;
+        let Some(run) = board.pass.take().or_else(|| self.begin_pass(number)) else {
+            return 0;
+        };
+        let mut sends = 0;
+        while sends < sends_max {
+            let Some(board) = self.boards.get_mut(number as usize) else {
+                return sends;
+            };
+            let Some(slot) = board.lists[board.start].pop() else {
+                self.end_pass(number, &run);
+                return sends;
+            };
+            board.away += 1;
+            let entry = &mut self.watchers[slot as usize];
+            assert_eq!(
+                entry.watcher.place(),
+                Some(board.place),
+                "everyone at a pass's start has the same"
+            );
+            entry.state = State::Queued;
+            let token = Token {
+                slot,
+                turn: entry.turn,
+            };
+            sends += 1;
+            if !self.deliver(token, &run, now, sink) {
+                continue;
+            }
+            if run.is_last() {
+                self.queue(token);
+            } else {
+                let end = 1 - self.boards[number as usize].start;
+                self.list(token, end);
+            }
+        }
+        if let Some(board) = self.boards.get_mut(number as usize) {
+            board.pass = Some(run);
+            self.make_runnable(number);
+        }
+        sends
+    }
+
+    /// Freezes what a board's watchers get next, if there is anything.
+    fn begin_pass(&mut self, number: u32) -> Option<Run> {
+        self.empty_list(number, ASIDE);
+        let board = &self.boards[number as usize];
+        if board.lists[board.start].is_empty() {
+            return None;
+        }
+        let place = board.place;
+        let mut run = Run::default();
+        let found = board.seat.peek(|tail| match tail.after(place) {
+            After::CaughtUp => After::CaughtUp,
+            After::Behind | After::Gone => After::Behind,
+            After::Events(_) => {
+                run.fill(place, tail.segments_after(place));
+                After::Events(())
+            }
+        });
+        match found {
+            After::CaughtUp => None,
+            After::Events(()) => Some(run),
+            After::Behind | After::Gone => {
+                self.empty_list(number, board.start);
+                None
+            }
+        }
+    }
+
+    fn end_pass(&mut self, number: u32, run: &Run) {
+        let board = &mut self.boards[number as usize];
+        let listed: usize = board.lists.iter().map(Vec::len).sum();
+        assert_eq!(
+            listed + board.away,
+            board.members,
+            "a pass forgets no watcher"
+        );
+        board.place = run.last();
+        board.start = 1 - board.start;
+        self.make_runnable(number);
+    }
+
+    /// Sends the oldest page that has come to one more watcher.
+    fn serve_page(&mut self, now: Duration, sink: &mut impl Sink) -> bool {
+        let Some(mut arrived) = self.pages.pop_front() else {
+            return false;
+        };
+        let token = arrived.waiting.pop();
+        if let Some(token) = token.filter(|token| self.is_reading(*token))
+            && self.deliver(token, &arrived.run, now, sink)
+        {
+            self.queue(token);
+        }
+        if !arrived.waiting.is_empty() {
+            self.pages.push_front(arrived);
+        }
+        true
+    }
+
+    /// What comes next for one watcher alone.
+    fn step(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
+        let entry = &self.watchers[token.index()];
+        if !entry.control.is_empty() {
+            return self.send_control(token, now, sink);
+        }
+        if self.is_draining && entry.watcher.is_between_blocks() {
+            self.send_away(token);
+            return self.send_control(token, now, sink);
+        }
+        let seat = &self.boards[entry.board as usize].seat;
+        let run = &mut self.scratch;
+        let due = seat.peek(|tail| match entry.watcher.next(tail) {
+            Next::Greeting(_) => unreachable!("it was greeted when it came"),
+            Next::Events(place, _) => {
+                run.fill(place, tail.segments_after(place));
+                Due::Run
+            }
+            Next::Slice(slice) => Due::Slice(slice),
+            Next::ReadLog(place) => Due::ReadLog(place),
+            Next::ReadSnapshot => Due::ReadSnapshot,
+            Next::Wait => Due::Wait,
+            Next::End => Due::End,
+        });
+        match due {
+            Due::Run => {
+                let run = std::mem::take(&mut self.scratch);
+                if self.deliver(token, &run, now, sink) {
+                    self.queue(token);
+                }
+                self.scratch = run;
+            }
+            Due::Slice(slice) => self.send_slice(token, &slice, now, sink),
+            Due::ReadLog(place) => self.ask_log(token, place, sink),
+            Due::ReadSnapshot => {
+                let ask = self.ask(token, None);
+                sink.read_snapshot(ask, self.board_id(token));
+            }
+            Due::Wait => self.wait(token, now, sink),
+            Due::End => {
+                self.finish_with(token, LAST_CHUNK.into());
+                self.send_control(token, now, sink);
+            }
+        }
+    }
+
+    /// Sends what a watcher lacks of a run that begins at its place. True if it has all of it now;
+    /// else it is blocked or gone.
+    fn deliver(&mut self, token: Token, run: &Run, now: Duration, sink: &mut impl Sink) -> bool {
+        let entry = &mut self.watchers[token.index()];
+        match sink.send(token, run.bytes()) {
+            Sent::All => {
+                entry.sent(run.bytes().len(), now);
+                entry.watcher.took_events(run.last(), run.is_last());
+                true
+            }
+            Sent::Short(taken) => {
+                if let Some((place, is_last, rest)) = run.cut_at(taken) {
+                    entry.watcher.took_events(place, is_last);
+                    entry.control = Bytes::copy_from_slice(rest);
+                }
+                self.block(token, taken, now, sink);
+                false
+            }
+            Sent::Gone => {
+                self.end(token, Ending::Cut, sink);
+                false
+            }
+        }
+    }
+
+    fn send_slice(&mut self, token: Token, slice: &[u8], now: Duration, sink: &mut impl Sink) {
+        self.slice.clear();
+        put_chunk(&mut self.slice, slice);
+        let entry = &mut self.watchers[token.index()];
+        let bytes = &self.slice[entry.offset as usize..];
+        match sink.send(token, bytes) {
+            Sent::All => {
+                entry.sent(bytes.len(), now);
+                entry.offset = 0;
+                entry.watcher.took_slice();
+                self.queue(token);
+            }
+            Sent::Short(taken) => {
+                entry.offset += u32::try_from(taken).expect("a slice has a limit");
+                self.block(token, taken, now, sink);
+            }
+            Sent::Gone => self.end(token, Ending::Cut, sink),
+        }
+    }
+
+    fn send_control(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
+        let entry = &mut self.watchers[token.index()];
+        match sink.send(token, &entry.control) {
+            Sent::All if entry.is_ending => self.end(token, Ending::InOrder, sink),
+            Sent::All => {
+                entry.sent(entry.control.len(), now);
+                entry.control = Bytes::new();
+                self.queue(token);
+            }
+            Sent::Short(taken) => {
+                entry.control.advance(taken);
+                self.block(token, taken, now, sink);
+            }
+            Sent::Gone => self.end(token, Ending::Cut, sink),
+        }
+    }
+
+    /// Nothing comes for it now: it takes a place in a list, or is due a heartbeat.
+    fn wait(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
+        let entry = &mut self.watchers[token.index()];
+        if now.saturating_sub(entry.last_sent) >= HEARTBEAT {
+            let mut chunk = Vec::new();
+            put_chunk(&mut chunk, &entry.watcher.heartbeat());
+            entry.control = chunk.into();
+            return self.send_control(token, now, sink);
+        }
+        if entry.stall.take().is_some() {
+            sink.is_full(token, false);
+        }
+        let place = entry.watcher.place();
+        let place = place.expect("only a watcher with a place waits");
+        let board = &mut self.boards[entry.board as usize];
+        let (start, end) = (board.start, 1 - board.start);
+        let list = match &board.pass {
+            None if board.lists[start].is_empty() => {
+                board.place = place;
+                start
+            }
+            _ if place == board.place => start,
+            Some(run) if place == run.last() => end,
+            _ => ASIDE,
+        };
+        self.list(token, list);
+    }
+
+    fn look_at_clocks(&mut self, now: Duration, sink: &mut impl Sink) {
+        while let Some(due) = self.wheel.take(now) {
+            for token in due {
+                self.look_at_clock(token, now, sink);
+            }
+        }
+    }
+
+    fn look_at_clock(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
+        let Some(entry) = self.find_mut(token) else {
+            return;
+        };
+        if let Some(stall) = &mut entry.stall
+            && stall.ends <= now
+        {
+            if entry.state == State::Blocked && stall.bytes_taken < STALL_BYTES_MIN {
+                return self.end(token, Ending::Cut, sink);
+            }
+            **stall = Stall::from(now);
+        }
+        let heartbeat_due = entry.last_sent + HEARTBEAT;
+        let due = entry
+            .stall
+            .as_ref()
+            .map_or(heartbeat_due, |stall| stall.ends);
+        if matches!(entry.state, State::Listed(_)) && heartbeat_due <= now {
+            self.queue(token);
+        }
+        self.wheel.put(token, due);
+    }
+
+    fn ask_log(&mut self, token: Token, place: Cursor, sink: &mut impl Sink) {
+        let number = self.watchers[token.index()].board;
+        let asked = &self.boards[number as usize].asked;
+        // Whoever asked first knew what this one knows: that the next event is not in the tail.
+        if let Some((_, ask)) = asked.iter().find(|(asked, _)| *asked == place) {
+            let read = self.reads.get_mut(ask).expect("it is on its way");
+            read.waiting.push(token);
+            self.watchers[token.index()].state = State::Reading;
+            return;
+        }
+        let ask = self.ask(token, Some(place));
+        self.boards[number as usize].asked.push((place, ask));
+        sink.read_log(ask, self.board_id(token), place);
+    }
+
+    fn ask(&mut self, token: Token, place: Option<Cursor>) -> Ask {
+        self.next_ask += 1;
+        let entry = &mut self.watchers[token.index()];
+        entry.state = State::Reading;
+        let read = Read {
+            board: entry.board,
+            place,
+            waiting: vec![token],
+        };
+        self.reads.insert(self.next_ask, read);
+        self.next_ask
+    }
+
+    /// The last block tells when to come back.
+    fn send_away(&mut self, token: Token) {
+        let retry_ms = random_within(&*self.outside, &RETRY_SPREAD_MS);
+        let watcher = &mut self.watchers[token.index()].watcher;
+        let mut last = Vec::new();
+        if let Some(block) = watcher.send_away(retry_ms) {
+            put_chunk(&mut last, &block);
+        }
+        last.extend_from_slice(LAST_CHUNK);
+        self.finish_with(token, last.into());
+    }
+
+    fn finish_with(&mut self, token: Token, last: Bytes) {
+        let entry = &mut self.watchers[token.index()];
+        entry.control = last;
+        entry.is_ending = true;
+    }
+
+    fn block(&mut self, token: Token, taken: usize, now: Duration, sink: &mut impl Sink) {
+        let entry = &mut self.watchers[token.index()];
+        entry.state = State::Blocked;
+        entry.sent(taken, now);
+        if entry.stall.is_none() {
+            entry.stall = Some(Box::new(Stall::from(now)));
+            sink.is_full(token, true);
+        }
+    }
+
+    fn end(&mut self, token: Token, ending: Ending, sink: &mut impl Sink) {
+        self.unlist(token);
+        let entry = self.watchers.remove(token.index());
+        let number = entry.board as usize;
+        let board = &mut self.boards[number];
+        board.away -= 1;
+        board.members -= 1;
+        if board.seat.leave() == 0 {
+            board.seat.ignore();
+            let board = self.boards.remove(number);
+            let board_id = board.seat.board_id();
+            // By now it may be another one's, made anew under the same id.
+            if self.by_id.get(board_id) == Some(&entry.board) {
+                self.by_id.remove(board_id);
+            }
+        }
+        sink.close(token, ending);
+    }
+
+    fn queue(&mut self, token: Token) {
+        self.unlist(token);
+        self.watchers[token.index()].state = State::Queued;
+        self.queued.push_back(token);
+    }
+
+    fn list(&mut self, token: Token, list: usize) {
+        let entry = &mut self.watchers[token.index()];
+        let board = &mut self.boards[entry.board as usize];
+        entry.index = u32::try_from(board.lists[list].len()).expect("slots are as few");
+        entry.state = State::Listed(list);
+        board.lists[list].push(token.slot);
+        board.away -= 1;
+    }
+
+    /// Takes a watcher out of its list, if it is in one: it is away then.
+    fn unlist(&mut self, token: Token) {
+        let entry = &mut self.watchers[token.index()];
+        let State::Listed(list) = entry.state else {
+            return;
+        };
+        entry.state = State::Queued;
+        let index = entry.index;
+        let board = &mut self.boards[entry.board as usize];
+        board.away += 1;
+        let list = &mut board.lists[list];
+        list.swap_remove(index as usize);
+        if let Some(&moved) = list.get(index as usize) {
+            self.watchers[moved as usize].index = index;
+        }
+    }
+
+    fn empty_list(&mut self, number: u32, list: usize) {
+        while let Some(&slot) = self.boards[number as usize].lists[list].last() {
+            let turn = self.watchers[slot as usize].turn;
+            self.queue(Token { slot, turn });
+        }
+    }
+
+    fn make_runnable(&mut self, number: u32) {
+        let board = &mut self.boards[number as usize];
+        if !std::mem::replace(&mut board.is_runnable, true) {
+            self.runnable.push_back(number);
+        }
+    }
+
+    fn board_id(&self, token: Token) -> &BoardId {
+        let board = self.watchers[token.index()].board;
+        self.boards[board as usize].seat.board_id()
+    }
+
+    fn is_reading(&self, token: Token) -> bool {
+        self.find(token)
+            .is_some_and(|entry| entry.state == State::Reading)
+    }
+
+    fn find(&self, token: Token) -> Option<&Entry> {
+        let entry = self.watchers.get(token.index())?;
+        (entry.turn == token.turn).then_some(entry)
+    }
+
+    fn find_mut(&mut self, token: Token) -> Option<&mut Entry> {
+        let entry = self.watchers.get_mut(token.index())?;
+        (entry.turn == token.turn).then_some(entry)
+    }
+}
+
+impl Entry {
+    fn sent(&mut self, bytes: usize, now: Duration) {
+        if bytes > 0 {
+            self.last_sent = now;
+        }
+        if let Some(stall) = &mut self.stall {
+            stall.bytes_taken += bytes as u64;
+        }
+    }
+}
+
+impl Stall {
+    fn from(now: Duration) -> Self {
+        Self {
+            ends: now + STALL,
+            bytes_taken: 0,
+        }
+    }
+}

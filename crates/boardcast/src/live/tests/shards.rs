@@ -1,0 +1,523 @@
+//! Shards over sockets that take what a seed says: short writes, refusals, ends, prunes, failing
+//! reads. Whatever happens, what a watcher was sent is a stream without gaps, and who is left has all.
+
+use super::{World, board, place, snapshot};
+use crate::live::chunks::{LAST_CHUNK, put_chunk};
+use crate::live::hub::Ear;
+use crate::live::shard::{Ask, Ending, Sent, Shard, Sink, Token};
+use crate::live::{Heartbeat, Page, ReadError, Snapshot, Start, Watcher};
+use crate::outside::Outside;
+use boardcast_core::cursor::Cursor;
+use boardcast_core::frame::{Segment, SegmentBuilder};
+use boardcast_core::limits::{
+    HEARTBEAT_SECONDS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
+};
+use boardcast_core::model::{BoardId, Timestamp};
+use boardcast_sim::random::Random;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+const SEEDS: u64 = 300;
+
+/// A clock that stands still and randomness that isn't.
+struct Still;
+
+impl Outside for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp(0)
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<u32>>);
+
+impl Ear for Told {
+    fn published(&self, board: u32) {
+        self.0.lock().unwrap().push(board);
+    }
+}
+
+/// A client's end of a connection.
+#[derive(Default)]
+struct Client {
+    received: Vec<u8>,
+    /// Bytes that it still takes; none: any number.
+    room: Option<usize>,
+    is_full: bool,
+    ended: Option<Ending>,
+}
+
+#[derive(Default)]
+struct Clients {
+    all: BTreeMap<Token, Client>,
+    log_asks: Vec<(Ask, Cursor)>,
+    snapshot_asks: Vec<Ask>,
+    sends: usize,
+}
+
+impl Sink for Clients {
+    fn send(&mut self, watcher: Token, bytes: &[u8]) -> Sent {
+        self.sends += 1;
+        let client = self.all.entry(watcher).or_default();
+        assert_eq!(client.ended, None, "nothing is sent after the end");
+        assert!(!client.is_full, "nothing is sent to a full socket");
+        let taken = client.room.unwrap_or(usize::MAX).min(bytes.len());
+        client.received.extend_from_slice(&bytes[..taken]);
+        client.room = client.room.map(|room| room - taken);
+        if taken == bytes.len() {
+            return Sent::All;
+        }
+        client.is_full = true;
+        Sent::Short(taken)
+    }
+
+    fn is_full(&mut self, _: Token, _: bool) {}
+
+    fn close(&mut self, watcher: Token, ending: Ending) {
+        self.all.entry(watcher).or_default().ended = Some(ending);
+    }
+
+    fn read_log(&mut self, ask: Ask, _: &BoardId, place: Cursor) {
+        self.log_asks.push((ask, place));
+    }
+
+    fn read_snapshot(&mut self, ask: Ask, _: &BoardId) {
+        self.snapshot_asks.push(ask);
+    }
+
+    fn hold(&mut self, _: Token, snapshot: &Arc<Snapshot>) -> Bytes {
+        snapshot.frame().clone()
+    }
+}
+
+/// A shard, its clients, and a log whose commits are published when the test says.
+struct Rig {
+    world: World,
+    shard: Shard,
+    told: Arc<Told>,
+    clients: Clients,
+    now: Duration,
+    head: u64,
+    unpublished: Vec<Segment>,
+    /// Every event of such a number is large.
+    large: u64,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let told = Arc::<Told>::default();
+        Self {
+            world: World::with_events(0),
+            shard: Shard::new(
+                Arc::clone(&told) as Arc<dyn Ear>,
+                Arc::new(Still),
+                Duration::ZERO,
+            ),
+            told,
+            clients: Clients::default(),
+            now: Duration::ZERO,
+            head: 0,
+            unpublished: Vec::new(),
+            large: u64::MAX,
+        }
+    }
+
+    fn with_events(count: u64) -> Self {
+        let mut rig = Self::new();
+        rig.commit(1..=count);
+        rig
+    }
+
+    fn segment(&self, seqs: RangeInclusive<u64>) -> Segment {
+        let mut builder = SegmentBuilder::new(board());
+        for seq in seqs {
+            let width = if seq % self.large == 0 { 30_000 } else { 20 };
+            builder.push(
+                place(seq),
+                seq,
+                format!("{{\"n\":{seq:width$}}}").as_bytes(),
+            );
+        }
+        builder.build().unwrap()
+    }
+
+    /// Makes events durable, one commit; they are published later.
+    fn append(&mut self, seqs: RangeInclusive<u64>) {
+        self.head = *seqs.end();
+        let segment = self.segment(seqs);
+        self.world.log.commits.lock().unwrap().push(segment.clone());
+        self.unpublished.push(segment);
+        *self.world.log.snapshot.lock().unwrap() = Some(snapshot(100_000, self.head));
+    }
+
+    fn publish(&mut self) {
+        for segment in self.unpublished.drain(..) {
+            self.world.hub.publish(vec![segment]);
+        }
+    }
+
+    fn commit(&mut self, seqs: RangeInclusive<u64>) {
+        self.append(seqs);
+        self.publish();
+    }
+
+    fn add(&mut self, start: Start) -> Token {
+        let seat = self.world.attach();
+        let watcher = Watcher::new(start, Heartbeat::Comment);
+        let token = self.shard.add(HEAD.to_vec(), seat, watcher, self.now);
+        self.clients.all.insert(token, Client::default());
+        token
+    }
+
+    fn add_at_head(&mut self) -> Token {
+        let head = place(self.head);
+        self.add(Start::After { place: head, head })
+    }
+
+    /// Tells the shard whatever was published.
+    fn hear(&mut self) -> usize {
+        let told = std::mem::take(&mut *self.told.0.lock().unwrap());
+        told.iter().for_each(|board| self.shard.published(*board));
+        told.len()
+    }
+
+    fn turn(&mut self) -> bool {
+        self.shard.turn(self.now, &mut self.clients)
+    }
+
+    fn serve_reads(&mut self, fails: bool) {
+        for (ask, after) in std::mem::take(&mut self.clients.log_asks) {
+            let page: Result<Page, _> = (!fails)
+                .then(|| self.world.log.page(after))
+                .ok_or(ReadError);
+            self.shard.log_read(ask, &page);
+        }
+        for ask in std::mem::take(&mut self.clients.snapshot_asks) {
+            let snapshot = self.world.log.snapshot.lock().unwrap().clone();
+            let read = (!fails).then_some(snapshot).ok_or(ReadError);
+            self.shard.snapshot_read(ask, &read, &mut self.clients);
+        }
+    }
+
+    fn give_room(&mut self, token: Token, room: Option<usize>) {
+        let client = self.clients.all.get_mut(&token).unwrap();
+        client.room = room;
+        if std::mem::take(&mut client.is_full) {
+            self.shard.writable(token);
+        }
+    }
+
+    fn tokens(&self) -> Vec<Token> {
+        let live = |(token, client): (&Token, &Client)| client.ended.is_none().then_some(*token);
+        self.clients.all.iter().filter_map(live).collect()
+    }
+
+    /// Until nothing is left to do.
+    fn settle(&mut self) {
+        self.publish();
+        for token in self.tokens() {
+            self.give_room(token, None);
+        }
+        for _ in 0..100_000 {
+            let was_told = self.hear() > 0;
+            self.serve_reads(false);
+            let is_busy = self.turn() || was_told;
+            let asks = self.clients.log_asks.len() + self.clients.snapshot_asks.len();
+            if !is_busy && asks == 0 {
+                return;
+            }
+        }
+        panic!("there is no end of it");
+    }
+
+    fn received(&self, token: Token) -> &[u8] {
+        &self.clients.all[&token].received
+    }
+
+    /// The blocks of a stream so far, and whether it ends with the last chunk. A cut leaves a part of
+    /// a chunk behind, which is dropped.
+    fn blocks(&self, token: Token) -> (String, bool) {
+        let received = self.received(token);
+        let Some(mut rest) = received.strip_prefix(HEAD) else {
+            assert!(HEAD.starts_with(received));
+            return (String::new(), false);
+        };
+        let mut text = Vec::new();
+        loop {
+            if rest == LAST_CHUNK {
+                return (String::from_utf8(text).unwrap(), true);
+            }
+            let Some(line) = rest.iter().position(|&byte| byte == b'\n') else {
+                break;
+            };
+            let size = std::str::from_utf8(&rest[..line - 1]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            let Some(chunk) = rest.get(line + 1..line + 1 + size + 2) else {
+                break;
+            };
+            let chunk = chunk.strip_suffix(b"\r\n").expect("a chunk ends");
+            text.extend_from_slice(chunk);
+            rest = &rest[line + 1 + size + 2..];
+        }
+        (String::from_utf8(text).unwrap(), false)
+    }
+
+    /// Checks a stream from its beginning: every event follows the one before or a snapshot. Gives the
+    /// place that it has reached.
+    fn check(&self, token: Token) -> Option<u64> {
+        let (text, is_whole) = self.blocks(token);
+        let mut at = None;
+        for block in text.split_inclusive("\n\n") {
+            let Some(id) = block.lines().find_map(|line| line.strip_prefix("id: ")) else {
+                continue;
+            };
+            let seq = Cursor::parse(id.trim()).unwrap().seq;
+            if block.starts_with("data: {\"n\":") {
+                assert_eq!(Some(seq), at.map(|at: u64| at + 1), "no gap, nothing twice");
+                let log = self.segment(seq..=seq).after(place(seq - 1));
+                assert_eq!(block.as_bytes(), log, "the bytes of the log");
+            }
+            at = Some(seq);
+        }
+        let ending = self.clients.all[&token].ended;
+        assert_eq!(is_whole, ending == Some(Ending::InOrder));
+        assert!(!is_whole || text.ends_with("\n\n"));
+        at
+    }
+}
+
+fn chunk(block: &[u8]) -> Vec<u8> {
+    let mut chunk = Vec::new();
+    put_chunk(&mut chunk, block);
+    chunk
+}
+
+#[test]
+fn whatever_sockets_do_each_stream_has_no_gap_and_ends_with_everything() {
+    for seed in 0..SEEDS {
+        run_seed(seed);
+    }
+}
+
+fn run_seed(seed: u64) {
+    let mut random = Random::new(seed);
+    let mut rig = Rig::new();
+    rig.large = *random.pick(&[u64::MAX, u64::MAX, 3]);
+    for _ in 0..150 {
+        let tokens = rig.tokens();
+        let head = rig.head;
+        match random.below(14) {
+            0..=2 => rig.append(head + 1..=head + 1 + random.below(3)),
+            3 | 4 => rig.publish(),
+            5 if tokens.len() < 12 => {
+                let floor = rig.world.log.floor.load(Ordering::Relaxed);
+                let at = floor + random.below(head - floor + 1);
+                let (at, head) = (place(at), place(head));
+                let start = *random.pick(&[
+                    Start::Snapshot,
+                    Start::After { place: head, head },
+                    Start::After { place: at, head },
+                ]);
+                if head.seq > 0 {
+                    let token = rig.add(start);
+                    rig.give_room(token, random.one_in(2).then(|| random.below(500) as usize));
+                }
+            }
+            6 | 7 if !tokens.is_empty() => {
+                let room = *random.pick(&[0, 1, 7, 300, 5_000, 90_000]);
+                rig.give_room(*random.pick(&tokens), Some(room));
+            }
+            8 if random.one_in(6) && !tokens.is_empty() => {
+                rig.shard.cut(*random.pick(&tokens), &mut rig.clients);
+            }
+            9 if random.one_in(4) => {
+                let floor = rig.world.log.floor.load(Ordering::Relaxed);
+                rig.world.prune(floor + random.below(head - floor + 1));
+            }
+            10 => rig.serve_reads(random.one_in(20)),
+            11 => rig.now += Duration::from_millis(random.below(4_000)),
+            12 => _ = rig.hear(),
+            _ => _ = rig.turn(),
+        }
+    }
+    if random.one_in(2) {
+        rig.shard.drain();
+        rig.settle();
+        assert!(rig.shard.is_empty(), "seed {seed}: everyone has left");
+    } else {
+        rig.settle();
+        for token in rig.tokens() {
+            assert_eq!(rig.check(token), Some(rig.head), "seed {seed}");
+        }
+    }
+    assert_eq!(rig.shard.len(), rig.tokens().len());
+    for token in rig.clients.all.keys() {
+        rig.check(*token);
+    }
+    for token in rig.tokens() {
+        rig.shard.cut(token, &mut rig.clients);
+    }
+    assert_eq!((rig.world.hub.seats(), rig.world.hub.boards()), (0, 0));
+}
+
+#[test]
+fn an_event_is_told_once_and_sent_once_to_each() {
+    let mut rig = Rig::with_events(3);
+    let tokens: Vec<_> = (0..100).map(|_| rig.add_at_head()).collect();
+    rig.settle();
+    rig.clients.sends = 0;
+    rig.commit(4..=4);
+    assert_eq!(rig.hear(), 1);
+    rig.settle();
+    assert_eq!(rig.clients.sends, 100);
+    rig.append(5..=5);
+    rig.append(6..=20);
+    rig.publish();
+    assert_eq!(rig.hear(), 1, "once until it was looked at");
+    rig.settle();
+    assert_eq!(rig.clients.sends, 200, "what piled up goes in one send");
+    let log = chunk(&rig.segment(4..=4).after(place(3)));
+    let all = rig.received(tokens[0]);
+    assert!(all.windows(log.len()).any(|window| window == log));
+    assert!(tokens.iter().all(|token| rig.received(*token) == all));
+    assert_eq!(rig.check(tokens[0]), Some(20));
+}
+
+#[test]
+fn a_small_board_has_its_turn_while_a_big_one_is_served() {
+    let mut rig = Rig::with_events(1);
+    let crowd: Vec<_> = (0..10 * SENDS_PER_TURN_MAX)
+        .map(|_| rig.add_at_head())
+        .collect();
+    let small = BoardId::parse("small").unwrap();
+    let seat = rig.world.hub.attach(small.clone());
+    let start = Start::After {
+        place: Cursor::START,
+        head: Cursor::START,
+    };
+    let watcher = Watcher::new(start, Heartbeat::Comment);
+    let token = rig.shard.add(HEAD.to_vec(), seat, watcher, rig.now);
+    rig.settle();
+    let greeted = rig.received(token).len();
+    rig.commit(2..=2);
+    let mut builder = SegmentBuilder::new(small);
+    builder.push(place(1), 3, b"{}");
+    rig.world.hub.publish(vec![builder.build().unwrap()]);
+    rig.hear();
+    rig.turn();
+    assert_eq!(
+        rig.received(token).len(),
+        greeted,
+        "the big one comes first"
+    );
+    rig.turn();
+    assert!(rig.received(token).len() > greeted);
+    assert!(crowd.iter().any(|token| rig.check(*token) == Some(1)));
+    rig.settle();
+    assert!(crowd.iter().all(|token| rig.check(*token) == Some(2)));
+}
+
+#[test]
+fn a_reader_that_takes_too_little_is_cut_and_one_that_is_slow_is_not() {
+    let mut rig = Rig::with_events(1);
+    let (stalled, slow, quick) = (rig.add_at_head(), rig.add_at_head(), rig.add_at_head());
+    rig.settle();
+    rig.give_room(stalled, Some(10));
+    rig.give_room(slow, Some(10));
+    for second in 0..=STALL_SECONDS {
+        rig.now = Duration::from_secs(second);
+        rig.large = 1;
+        rig.commit(rig.head + 1..=rig.head + 1);
+        rig.hear();
+        while rig.turn() {}
+        rig.serve_reads(false);
+        if second == STALL_SECONDS / 2 {
+            rig.give_room(slow, Some(usize::try_from(STALL_BYTES_MIN).unwrap()));
+        }
+    }
+    rig.now += Duration::from_secs(1);
+    while rig.turn() {}
+    let ended = |token| rig.clients.all[&token].ended;
+    assert_eq!(ended(stalled), Some(Ending::Cut));
+    assert_eq!((ended(slow), ended(quick)), (None, None));
+    assert_eq!(
+        rig.received(quick).len() / 30_000,
+        STALL_SECONDS as usize + 1
+    );
+    rig.settle();
+    assert_eq!(rig.check(slow), Some(rig.head), "it catches up");
+}
+
+#[test]
+fn silence_is_filled_with_heartbeats_and_events_put_them_off() {
+    let mut rig = Rig::with_events(1);
+    let token = rig.add_at_head();
+    rig.settle();
+    let before = rig.received(token).len();
+    let tick = Duration::from_millis(250);
+    rig.now = Duration::from_secs(HEARTBEAT_SECONDS) - tick;
+    rig.settle();
+    assert_eq!(rig.received(token).len(), before);
+    rig.now += 2 * tick;
+    rig.settle();
+    let heartbeat = chunk(b":\n\n");
+    assert_eq!(rig.received(token)[before..], heartbeat);
+    rig.now += Duration::from_secs(HEARTBEAT_SECONDS - 1);
+    rig.commit(2..=2);
+    rig.settle();
+    rig.now += Duration::from_secs(2);
+    rig.settle();
+    assert_eq!(rig.check(token), Some(2));
+    assert!(!rig.received(token)[before + 1..].ends_with(&heartbeat));
+}
+
+#[test]
+fn watchers_that_come_back_to_one_place_read_the_log_once() {
+    let mut rig = Rig::with_events(50);
+    let start = Start::After {
+        place: place(10),
+        head: place(50),
+    };
+    let tokens: Vec<_> = (0..1_000).map(|_| rig.add(start)).collect();
+    while rig.turn() {}
+    assert_eq!(rig.clients.log_asks.len(), 1);
+    rig.settle();
+    assert!(tokens.iter().all(|token| rig.check(*token) == Some(50)));
+}
+
+#[test]
+fn who_watched_a_board_that_was_made_anew_is_sent_away_and_the_new_one_has_its_own() {
+    let mut rig = Rig::with_events(5);
+    let (old, stalled) = (rig.add_at_head(), rig.add_at_head());
+    rig.commit(6..=6);
+    rig.settle();
+    rig.give_room(stalled, Some(3));
+    rig.commit(7..=7);
+    rig.hear();
+    while rig.turn() {}
+    rig.world.log.commits.lock().unwrap().clear();
+    rig.commit(1..=1);
+    let new = rig.add(Start::After {
+        place: Cursor::START,
+        head: place(1),
+    });
+    rig.settle();
+    rig.commit(2..=2);
+    rig.settle();
+    let ended = |token| rig.clients.all[&token].ended;
+    assert_eq!(ended(old), Some(Ending::InOrder));
+    assert_eq!(ended(stalled), Some(Ending::InOrder));
+    assert_eq!((rig.check(old), rig.check(stalled)), (Some(7), Some(7)));
+    assert_eq!((rig.check(new), rig.shard.len()), (Some(2), 1));
+    rig.shard.cut(new, &mut rig.clients);
+    assert_eq!((rig.world.hub.seats(), rig.world.hub.boards()), (0, 0));
+}
