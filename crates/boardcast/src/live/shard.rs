@@ -133,7 +133,7 @@ struct Stall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// It has everything: in this one of its board's lists.
-    Listed(usize),
+    Listed(u8),
     /// Its next step is due.
     Queued,
     /// It waits for a read.
@@ -142,9 +142,12 @@ enum State {
     Blocked,
 }
 
+/// What a watcher costs while it has everything, besides its socket.
+const _: () = assert!(size_of::<Entry>() <= 160);
+
 /// The list of those that have everything, yet stand elsewhere than the others: they came with a
 /// place that the hub hasn't heard of.
-const ASIDE: usize = 2;
+const ASIDE: u8 = 2;
 
 struct Board {
     /// Of all its watchers.
@@ -154,7 +157,7 @@ struct Board {
     /// Watchers at the pass's start, at its end, and aside.
     lists: [Vec<u32>; 3],
     /// Which of the first two is the start. They change sides when a pass ends.
-    start: usize,
+    start: u8,
     pass: Option<Run>,
     members: usize,
     /// Members in no list: catching up, or blocked.
@@ -441,7 +444,7 @@ impl Shard {
             let Some(board) = self.boards.get_mut(number as usize) else {
                 return sends;
             };
-            let Some(slot) = board.lists[board.start].pop() else {
+            let Some(slot) = board.lists[usize::from(board.start)].pop() else {
                 self.end_pass(number, &run);
                 return sends;
             };
@@ -479,7 +482,7 @@ impl Shard {
     fn begin_pass(&mut self, number: u32) -> Option<Run> {
         self.empty_list(number, ASIDE);
         let board = &self.boards[number as usize];
-        if board.lists[board.start].is_empty() {
+        if board.lists[usize::from(board.start)].is_empty() {
             return None;
         }
         let place = board.place;
@@ -657,7 +660,7 @@ impl Shard {
         let board = &mut self.boards[entry.board as usize];
         let (start, end) = (board.start, 1 - board.start);
         let list = match &board.pass {
-            None if board.lists[start].is_empty() => {
+            None if board.lists[usize::from(start)].is_empty() => {
                 board.place = place;
                 start
             }
@@ -780,12 +783,13 @@ impl Shard {
         self.queued.push_back(token);
     }
 
-    fn list(&mut self, token: Token, list: usize) {
+    fn list(&mut self, token: Token, list: u8) {
         let entry = &mut self.watchers[token.index()];
         let board = &mut self.boards[entry.board as usize];
-        entry.index = u32::try_from(board.lists[list].len()).expect("slots are as few");
+        entry.index =
+            u32::try_from(board.lists[usize::from(list)].len()).expect("slots are as few");
         entry.state = State::Listed(list);
-        board.lists[list].push(token.slot);
+        board.lists[usize::from(list)].push(token.slot);
         board.away -= 1;
     }
 
@@ -799,15 +803,15 @@ impl Shard {
         let index = entry.index;
         let board = &mut self.boards[entry.board as usize];
         board.away += 1;
-        let list = &mut board.lists[list];
+        let list = &mut board.lists[usize::from(list)];
         list.swap_remove(index as usize);
         if let Some(&moved) = list.get(index as usize) {
             self.watchers[moved as usize].index = index;
         }
     }
 
-    fn empty_list(&mut self, number: u32, list: usize) {
-        while let Some(&slot) = self.boards[number as usize].lists[list].last() {
+    fn empty_list(&mut self, number: u32, list: u8) {
+        while let Some(&slot) = self.boards[number as usize].lists[usize::from(list)].last() {
             let turn = self.watchers[slot as usize].turn;
             self.queue(Token { slot, turn });
         }
