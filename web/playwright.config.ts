@@ -10,7 +10,8 @@ export default defineConfig({
   // Most tests mostly wait.
   workers: 4,
   retries: 0,
-  timeout: 60_000,
+  // As long as the slowest machine needs; what takes that long elsewhere hangs.
+  timeout: 180_000,
   expect: { timeout: 15_000 },
   reporter: [["list"]],
   use: {
