@@ -44,9 +44,10 @@ export class Route {
   }
 
   setFilter(text: string): void {
-    const search = text === "" ? "" : `?${new URLSearchParams({ q: text })}`;
-    history.replaceState(null, "", location.pathname + search);
     this.filter = text;
+    const search = text === "" ? "" : `?${new URLSearchParams({ q: text })}`;
+    // Last, because a browser may refuse when somebody types fast.
+    history.replaceState(null, "", location.pathname + search);
   }
 
   #read(): void {
