@@ -17,12 +17,9 @@ export const en = {
   restore: "Restore",
   loading: "Loading…",
   messages: "Messages",
-  skipToBoard: "Skip to the board",
 
   boards: {
     title: "Boards",
-    open: (name: string) => `Open ${name}`,
-    add: "New board",
     namePlaceholder: "Name of the board",
     create: "Create board",
     empty: "No boards yet",
@@ -37,7 +34,6 @@ export const en = {
     restored: (name: string) => `“${name}” is back`,
     renamed: (name: string) => `Renamed to “${name}”`,
     deletedTitle: "Deleted boards",
-    deletedEmpty: "No board was deleted in the last 30 days.",
     failed: "The boards can't be read right now.",
     firstLists: ["To do", "Doing", "Done"],
   },
@@ -83,7 +79,6 @@ export const en = {
     delete: "Delete list",
     count: (count: number) => plural(count, "task", "tasks"),
     empty: "Nothing here yet",
-    drag: (name: string) => `Drag the list ${name}`,
     added: (name: string) => `Added the list “${name}”`,
     deleted: (name: string, count: number) =>
       count === 0 ? `Deleted “${name}”` : `Deleted “${name}” with ${plural(count, "task", "tasks")}`,
@@ -123,6 +118,7 @@ export const en = {
     changed: (when: string) => `changed ${when}`,
     copyLink: "Copy link",
     copied: "Link copied",
+    notCopied: "The browser did not allow it. The link stands in its address bar.",
     missing: "There is no such task on this board",
     missingHint: "It may have been moved to another board, or deleted.",
     gone: "This task is gone",
