@@ -297,8 +297,8 @@ test("a description that is being typed is there again after a look at another t
   await a.link("pear").click();
   await a.button("Save").click();
   await expect(a.panel.getByText("half a thought")).toBeVisible();
-  expect((await task(world, board, "pear")).description).toBe("half a thought");
-  expect((await task(world, board, "apple")).description).toBe("another");
+  await expect.poll(async () => (await task(world, board, "pear")).description).toBe("half a thought");
+  await expect.poll(async () => (await task(world, board, "apple")).description).toBe("another");
 });
 
 test("a title that is being typed goes on being typed while somebody moves its list", async ({ world }) => {
