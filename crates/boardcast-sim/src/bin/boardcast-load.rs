@@ -93,11 +93,24 @@ async fn bench(words: &[String]) -> Result<(), String> {
     let parts = done?;
     let page = page("Benchmarks", PREFACE, &machine, &parts);
     match file {
-        Some(file) => std::fs::write(&file, page).map_err(|fault| format!("{file}: {fault}")),
+        Some(file) => {
+            let page =
+                page + &sections_of_others(&std::fs::read_to_string(&file).unwrap_or_default());
+            std::fs::write(&file, page).map_err(|fault| format!("{file}: {fault}"))
+        }
         None => {
             println!("{page}");
             Ok(())
         }
+    }
+}
+
+/// What other commands wrote into the page: it stands at its end, and begins with a comment that says so.
+fn sections_of_others(page: &str) -> String {
+    let begin = page.find("<!--").unwrap_or(page.len());
+    match &page[begin..] {
+        "" => String::new(),
+        sections => format!("\n{sections}"),
     }
 }
 
