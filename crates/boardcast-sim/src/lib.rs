@@ -18,6 +18,7 @@
 //! together.
 
 pub mod bench;
+mod cells;
 pub mod chronicle;
 pub mod client;
 pub mod crowd;

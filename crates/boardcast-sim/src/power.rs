@@ -1,21 +1,18 @@
 //! Power that fails under the real program: the C library that keeps the journal and makes the cut,
 //! steered through a file while the server runs, and the folder as a disk leaves it after a cut.
-//!
-//! The C side maps the control file shared; plain reads and writes here are coherent with that on
-//! Linux.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::cells::Cells;
 use crate::disk::{Disk, Image, read_journal};
 use crate::random::Random;
 use crate::shim::{as_the_kernel_names, compile};
 
 const SOURCE: &str = include_str!("../shim/power.c");
 
-/// The control file's u64s, little-endian, in the order of `struct control` in power.c.
+/// The control file's numbers, in the order of `struct control` in power.c.
 #[derive(Clone, Copy)]
 enum Cell {
     Records,
@@ -57,7 +54,7 @@ pub struct Power {
     control: PathBuf,
     journal: PathBuf,
     data: PathBuf,
-    cells: File,
+    cells: Cells,
     /// What was on disk when the server was last started.
     image: Image,
 }
@@ -72,13 +69,7 @@ impl Power {
         let library = folder.join("boardcast_power.so");
         compile(SOURCE, &["-shared", "-fPIC", "-pthread"], &library)?;
         let control = folder.join("power.control");
-        let cells = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&control)?;
-        cells.set_len(8 * CELLS as u64)?;
+        let cells = Cells::create(&control, CELLS)?;
         let power = Power {
             library,
             control,
@@ -191,17 +182,11 @@ impl Power {
     }
 
     fn get(&self, cell: Cell) -> u64 {
-        let mut bytes = [0; 8];
-        self.cells
-            .read_exact_at(&mut bytes, 8 * cell as u64)
-            .expect("the control file is readable");
-        u64::from_le_bytes(bytes)
+        self.cells.get(cell as usize)
     }
 
     fn set(&self, cell: Cell, value: u64) {
-        self.cells
-            .write_all_at(&value.to_le_bytes(), 8 * cell as u64)
-            .expect("the control file is writable");
+        self.cells.set(cell as usize, value);
     }
 }
 

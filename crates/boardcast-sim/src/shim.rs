@@ -1,20 +1,17 @@
 //! The fault shim: a small C library preloaded into the server that makes its disk slow, full or
 //! broken and counts its syncs. Compiled when a test needs it, steered through a file while the
 //! server runs.
-//!
-//! The C side maps the control file shared; plain reads and writes here are coherent with that on
-//! Linux.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::cells::Cells;
+
 const SOURCE: &str = include_str!("../shim/faults.c");
 
-/// The control file's u64s, little-endian, in the order of `struct control` in faults.c.
+/// The control file's numbers, in the order of `struct control` in faults.c.
 #[derive(Clone, Copy)]
 enum Cell {
     SyncDelayUs,
@@ -58,7 +55,7 @@ pub struct Shim {
     /// The control file.
     pub control: PathBuf,
     data: PathBuf,
-    cells: File,
+    cells: Cells,
 }
 
 impl Shim {
@@ -70,13 +67,7 @@ impl Shim {
     pub fn new(folder: &Path, data: &Path) -> io::Result<Shim> {
         let library = build(folder)?;
         let control = folder.join("faults.control");
-        let cells = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&control)?;
-        cells.set_len(8 * CELLS as u64)?;
+        let cells = Cells::create(&control, CELLS)?;
         Ok(Shim {
             library,
             control,
@@ -151,17 +142,11 @@ impl Shim {
     }
 
     fn get(&self, cell: Cell) -> u64 {
-        let mut bytes = [0; 8];
-        self.cells
-            .read_exact_at(&mut bytes, 8 * cell as u64)
-            .expect("the control file is readable");
-        u64::from_le_bytes(bytes)
+        self.cells.get(cell as usize)
     }
 
     fn set(&self, cell: Cell, value: u64) {
-        self.cells
-            .write_all_at(&value.to_le_bytes(), 8 * cell as u64)
-            .expect("the control file is writable");
+        self.cells.set(cell as usize, value);
     }
 }
 
