@@ -88,6 +88,20 @@ export class Finger {
     return point;
   }
 
+  /** Swipes over something. It begins without a wait for answers: on a busy machine that made a long press of it. */
+  async swipe(target: Locator, by: { x?: number; y?: number }, spot: Spot = MIDDLE): Promise<void> {
+    const STEPS = 10;
+    const { x, y } = await pointIn(target, spot);
+    const way = Array.from({ length: STEPS + 1 }, (_, step) => ({
+      x: x + ((by.x ?? 0) * step) / STEPS,
+      y: y + ((by.y ?? 0) * step) / STEPS,
+    }));
+    const begun = [this.#send("touchStart", [way[0]!]), this.moveTo(way[1]!), this.moveTo(way[2]!)];
+    await Promise.all(begun);
+    for (const point of way.slice(3)) await this.moveTo(point);
+    await this.up();
+  }
+
   async #send(
     type: "touchStart" | "touchMove" | "touchEnd",
     touchPoints: { x: number; y: number }[],

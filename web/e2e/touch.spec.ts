@@ -36,11 +36,9 @@ test("a swipe over cards scrolls the list and lifts nothing", async ({ world }) 
   const a = await world.open(board, PHONE);
   const cards = a.list("Long").locator("[data-cards]");
   const finger = await Finger.of(a);
-  const { x, y } = await finger.down(a.card("task 08"));
-  for (let step = 1; step <= 8; step++) await finger.moveTo({ x, y: y - step * 25 });
+  await finger.swipe(a.card("task 08"), { y: -200 });
   await expect.poll(() => cards.evaluate((element) => element.scrollTop)).toBeGreaterThan(100);
   await expect(a.page.locator(".ghost")).toHaveCount(0);
-  await finger.up();
   await expect(a.panel).toHaveCount(0);
   expect((await world.titles(board))["Long"]).toEqual(many);
   await world.expectSame(board, a);
@@ -50,9 +48,7 @@ test("a sideways swipe goes to the next list of a phone, one list a screen", asy
   const board = await world.board();
   const a = await world.open(board, PHONE);
   const finger = await Finger.of(a);
-  const { x, y } = await finger.down(a.card("pear"), { x: 0.9, y: 0.5 });
-  for (let step = 1; step <= 10; step++) await finger.moveTo({ x: x - step * 28, y });
-  await finger.up();
+  await finger.swipe(a.card("pear"), { x: -280 }, { x: 0.9, y: 0.5 });
   await expect
     .poll(async () => {
       const box = await a.list("Doing").boundingBox();
