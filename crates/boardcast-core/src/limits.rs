@@ -93,8 +93,8 @@ pub const TAIL_BYTES_MAX: usize = 256 * 1024;
 pub const TAILS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes handed to a socket in one send: as much as one read of the log gives.
 pub const SEND_BYTES_MAX: usize = LOG_READ_BYTES_MAX;
-/// Sends before another board has its turn: some 0.8 ms, which is what a big board may delay a small
-/// one.
+/// Sends before the thread looks at its sockets and its inbox again: some 0.8 ms. One board makes at
+/// most half of them before others have theirs.
 pub const SENDS_PER_TURN_MAX: usize = 128;
 /// Snapshots encoded at the same time: each holds a reader for milliseconds and megabytes of memory.
 pub const SNAPSHOTS_AT_ONCE_MAX: usize = 2;

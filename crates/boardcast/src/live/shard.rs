@@ -28,6 +28,12 @@ use std::time::Duration;
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
 const STALL: Duration = Duration::from_secs(STALL_SECONDS);
 
+/// Sends of a turn that one board's pass may make before others have theirs.
+const PASS_SHARE: usize = SENDS_PER_TURN_MAX / 2;
+/// Sends that pages, and watchers alone, may make after each of those: however busy the boards are,
+/// who is new, comes back or is due a heartbeat doesn't wait for the end of it.
+const SHARE: usize = SENDS_PER_TURN_MAX / 8;
+
 /// A watcher's name: its slot, and which of the slot's watchers it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Token {
@@ -384,20 +390,10 @@ impl Shard {
         let mut sends_left = SENDS_PER_TURN_MAX;
         while sends_left > 0 && self.is_busy() {
             if let Some(board) = self.runnable.pop_front() {
-                sends_left -= self.run_pass(board, sends_left, now, sink);
+                sends_left -= self.run_pass(board, sends_left.min(PASS_SHARE), now, sink);
             }
-            if sends_left > 0 && self.serve_page(now, sink) {
-                sends_left -= 1;
-            }
-            if sends_left > 0
-                && let Some(token) = self.queued.pop_front()
-                && self
-                    .find(token)
-                    .is_some_and(|entry| entry.state == State::Queued)
-            {
-                sends_left -= 1;
-                self.step(token, now, sink);
-            }
+            sends_left -= self.serve_pages(sends_left.min(SHARE), now, sink);
+            sends_left -= self.take_steps(sends_left.min(SHARE), now, sink);
         }
         self.is_busy()
     }
@@ -518,6 +514,13 @@ impl Shard {
         self.make_runnable(number);
     }
 
+    /// Sends pages that have come to some more watchers; gives how many.
+    fn serve_pages(&mut self, sends_max: usize, now: Duration, sink: &mut impl Sink) -> usize {
+        (0..sends_max)
+            .take_while(|_| self.serve_page(now, sink))
+            .count()
+    }
+
     /// Sends the oldest page that has come to one more watcher.
     fn serve_page(&mut self, now: Duration, sink: &mut impl Sink) -> bool {
         let Some(mut arrived) = self.pages.pop_front() else {
@@ -533,6 +536,23 @@ impl Shard {
             self.pages.push_front(arrived);
         }
         true
+    }
+
+    /// Does what is due for some watchers alone; gives how many.
+    fn take_steps(&mut self, steps_max: usize, now: Duration, sink: &mut impl Sink) -> usize {
+        let mut steps = 0;
+        while steps < steps_max
+            && let Some(token) = self.queued.pop_front()
+        {
+            if self
+                .find(token)
+                .is_some_and(|entry| entry.state == State::Queued)
+            {
+                steps += 1;
+                self.step(token, now, sink);
+            }
+        }
+        steps
     }
 
     /// What comes next for one watcher alone.

@@ -183,6 +183,19 @@ impl Rig {
         self.add(Start::After { place: head, head })
     }
 
+    /// A watcher of another board, on which nothing has happened.
+    fn add_to_empty(&mut self, board_id: &str) -> Token {
+        let seat = self.world.hub.attach(BoardId::parse(board_id).unwrap());
+        let start = Start::After {
+            place: Cursor::START,
+            head: Cursor::START,
+        };
+        let watcher = Watcher::new(start, Heartbeat::Comment);
+        let token = self.shard.add(HEAD.to_vec(), seat, watcher, self.now);
+        self.clients.all.insert(token, Client::default());
+        token
+    }
+
     /// Tells the shard whatever was published.
     fn hear(&mut self) -> usize {
         let told = std::mem::take(&mut *self.told.0.lock().unwrap());
@@ -398,32 +411,57 @@ fn a_small_board_has_its_turn_while_a_big_one_is_served() {
     let crowd: Vec<_> = (0..10 * SENDS_PER_TURN_MAX)
         .map(|_| rig.add_at_head())
         .collect();
-    let small = BoardId::parse("small").unwrap();
-    let seat = rig.world.hub.attach(small.clone());
-    let start = Start::After {
-        place: Cursor::START,
-        head: Cursor::START,
-    };
-    let watcher = Watcher::new(start, Heartbeat::Comment);
-    let token = rig.shard.add(HEAD.to_vec(), seat, watcher, rig.now);
+    let token = rig.add_to_empty("small");
     rig.settle();
     let greeted = rig.received(token).len();
     rig.commit(2..=2);
-    let mut builder = SegmentBuilder::new(small);
+    let mut builder = SegmentBuilder::new(BoardId::parse("small").unwrap());
     builder.push(place(1), 3, b"{}");
     rig.world.hub.publish(vec![builder.build().unwrap()]);
     rig.hear();
-    rig.turn();
-    assert_eq!(
-        rig.received(token).len(),
-        greeted,
-        "the big one comes first"
-    );
     rig.turn();
     assert!(rig.received(token).len() > greeted);
     assert!(crowd.iter().any(|token| rig.check(*token) == Some(1)));
     rig.settle();
     assert!(crowd.iter().all(|token| rig.check(*token) == Some(2)));
+}
+
+/// More deliveries are due than can be made: that is no reason to let others wait.
+#[test]
+fn who_is_new_back_or_idle_has_its_turn_while_a_big_board_is_always_busy() {
+    const EACH: usize = 20;
+    const TURNS_MAX: usize = 12;
+    let mut rig = Rig::with_events(1);
+    for _ in 0..10 * SENDS_PER_TURN_MAX {
+        rig.add_at_head();
+    }
+    let idle = rig.add_to_empty("idle");
+    rig.settle();
+    let quiet = rig.received(idle).len();
+    rig.now = Duration::from_secs(HEARTBEAT_SECONDS - 1);
+    rig.commit(2..=2);
+    rig.settle();
+    rig.now += Duration::from_secs(2);
+    rig.commit(3..=3);
+    rig.hear();
+    rig.turn();
+    let behind = Start::After {
+        place: place(1),
+        head: place(rig.head),
+    };
+    let new: Vec<_> = (0..EACH).map(|_| rig.add_at_head()).collect();
+    let back: Vec<_> = (0..EACH).map(|_| rig.add(behind)).collect();
+    for _ in 0..TURNS_MAX {
+        rig.commit(rig.head + 1..=rig.head + 1);
+        rig.hear();
+        rig.serve_reads(false);
+        assert!(rig.turn(), "there is always more to do");
+    }
+    assert!(rig.received(idle).len() > quiet, "its heartbeat is late");
+    for token in new.iter().chain(&back) {
+        assert!(rig.received(*token).len() > HEAD.len(), "it is not greeted");
+    }
+    assert!(back.iter().all(|token| rig.check(*token) > Some(1)));
 }
 
 #[test]
