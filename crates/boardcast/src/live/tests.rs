@@ -1,6 +1,7 @@
 //! Watchers and streams over a log in memory: what they decide and send, without files and sockets,
 //! on a clock that the test turns.
 
+mod costs;
 mod shards;
 mod steps;
 mod streams;

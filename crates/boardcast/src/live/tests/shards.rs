@@ -25,7 +25,7 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 const SEEDS: u64 = 300;
 
 /// A clock that stands still and randomness that isn't.
-struct Still;
+pub(super) struct Still;
 
 impl Outside for Still {
     fn now(&self) -> Timestamp {
