@@ -25,6 +25,8 @@ pub enum Spot {
     /// A mistake: the answer under an idempotency key is kept in a transaction of its own, which a
     /// crash comes before.
     KeyOutsideTransaction,
+    /// A mistake: a message wakes its reader only if another one waits already.
+    InboxWakesLate,
 }
 
 #[cfg(feature = "sabotage")]

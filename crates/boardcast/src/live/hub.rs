@@ -2,12 +2,12 @@
 //! A board that nobody watches costs a commit nothing but one look-up.
 
 use super::Location;
+use super::waking::Bell;
 use boardcast_core::cursor::{Cursor, Meeting};
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::{TAIL_BYTES_MAX, TAILS_BYTES_MAX};
 use boardcast_core::model::BoardId;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -33,28 +33,14 @@ struct Channel {
     tail: Mutex<Tail>,
     /// The head's number, as a wake-up: it only says "look".
     head_tx: watch::Sender<u64>,
-    /// Who else is told, once until it has heard.
-    listener: Mutex<Option<Listener>>,
+    /// For who else is to be told.
+    bell: Bell,
 }
 
 /// Is told that boards' tails have grown.
 pub trait Ear: Send + Sync {
     /// The tail of the board that it listens to under this number.
     fn published(&self, board: u32);
-}
-
-struct Listener {
-    ear: Arc<dyn Ear>,
-    board: u32,
-    is_told: bool,
-}
-
-impl fmt::Debug for Listener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener")
-            .field("board", &self.board)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Hub {
@@ -127,14 +113,14 @@ impl Hub {
         let old = std::mem::replace(&mut entry.channel, self.make_channel());
         old.tail().give_up();
         old.head_tx.send_replace(0);
-        old.tell_listener();
+        old.bell.ring();
     }
 
     fn make_channel(&self) -> Arc<Channel> {
         Arc::new(Channel {
             tail: Mutex::new(Tail::new(Arc::clone(&self.tails_bytes))),
             head_tx: watch::Sender::new(0),
-            listener: Mutex::default(),
+            bell: Bell::new(),
         })
     }
 
@@ -144,7 +130,7 @@ impl Hub {
         for (board_id, head) in heads {
             if let Some(channel) = self.channel(board_id) {
                 channel.head_tx.send_replace(*head);
-                channel.tell_listener();
+                channel.bell.ring();
             }
         }
     }
@@ -203,18 +189,6 @@ impl Channel {
     fn tail(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn listener(&self) -> MutexGuard<'_, Option<Listener>> {
-        self.listener.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell_listener(&self) {
-        if let Some(listener) = &mut *self.listener()
-            && !std::mem::replace(&mut listener.is_told, true)
-        {
-            listener.ear.published(listener.board);
-        }
-    }
 }
 
 /// The registration of one watcher, or of several of a board that somebody keeps together; dropping
@@ -272,23 +246,17 @@ impl Seat {
     /// From now on this ear is told under a number when the tail has grown: once, until
     /// [`Seat::heard`].
     pub fn listen(&self, ear: Arc<dyn Ear>, board: u32) {
-        *self.channel.listener() = Some(Listener {
-            ear,
-            board,
-            is_told: false,
-        });
+        self.channel.bell.listen(move || ear.published(board));
     }
 
     /// The ear heard. Whatever is published before the next look is seen by it, or told again.
     pub fn heard(&self) {
-        if let Some(listener) = &mut *self.channel.listener() {
-            listener.is_told = false;
-        }
+        self.channel.bell.heard();
     }
 
     /// Nobody listens any more.
     pub fn ignore(&self) {
-        *self.channel.listener() = None;
+        self.channel.bell.ignore();
     }
 
     /// Returns when something was published since the last look.

@@ -15,6 +15,7 @@ mod socket;
 pub mod takeover;
 #[cfg(test)]
 mod tests;
+mod waking;
 mod watcher;
 mod wheel;
 
@@ -29,7 +30,7 @@ use boardcast_core::model::BoardId;
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// The durable log, as watchers read it.
 pub trait Log: Send + Sync + 'static {

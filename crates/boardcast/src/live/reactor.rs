@@ -7,6 +7,7 @@
 use super::hub::{Ear, Seat};
 use super::shard::{Ask, Ending, Sent, Shard, Sink, Token};
 use super::socket::limit_unacknowledged;
+use super::waking::{self, Wake};
 use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, Watcher};
 use crate::outside::Outside;
 use crate::spine;
@@ -17,11 +18,10 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Waker};
 use socket2::SockRef;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -63,40 +63,18 @@ pub(super) enum Message {
     Finish,
 }
 
-/// What waits for the thread. It is woken only when there was nothing.
-pub struct Inbox {
-    messages: Mutex<Vec<Message>>,
-    waker: Waker,
-    wakes: AtomicU64,
-}
+/// What waits for the thread.
+pub(super) type Inbox = waking::Inbox<Message, Waker>;
 
-impl Inbox {
-    pub(super) fn push(&self, message: Message) {
-        let was_empty = {
-            let mut messages = self.messages();
-            messages.push(message);
-            messages.len() == 1
-        };
-        if was_empty {
-            self.wakes.fetch_add(1, Ordering::Relaxed);
-            self.waker.wake().expect("the kernel takes a wake-up");
-        }
-    }
-
-    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+impl Wake for Waker {
+    fn wake(&self) {
+        Self::wake(self).expect("the kernel takes a wake-up");
     }
 }
 
 impl Ear for Inbox {
     fn published(&self, board: u32) {
         self.push(Message::Published(board));
-    }
-}
-
-impl fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }
 
@@ -136,11 +114,7 @@ impl Reactor {
         runtime: Handle,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let inbox = Arc::new(Inbox {
-            messages: Mutex::default(),
-            waker: Waker::new(poll.registry(), INBOX)?,
-            wakes: AtomicU64::new(0),
-        });
+        let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), INBOX)?));
         let counts = Arc::<Counts>::default();
         let ear = Arc::clone(&inbox) as Arc<dyn Ear>;
         let event_loop = EventLoop {
@@ -196,7 +170,7 @@ impl Reactor {
             joins: self.counts.joins.load(Ordering::Relaxed),
             sends: self.counts.sends.load(Ordering::Relaxed),
             refused: self.counts.refused.load(Ordering::Relaxed),
-            wakes: self.inbox.wakes.load(Ordering::Relaxed),
+            wakes: self.inbox.wakes(),
         }
     }
 }
@@ -227,7 +201,7 @@ impl EventLoop {
             for event in &events {
                 self.look_at_socket(event);
             }
-            std::mem::swap(&mut messages, &mut *self.sockets.inbox.messages());
+            self.sockets.inbox.empty_into(&mut messages);
             for message in messages.drain(..) {
                 self.take(message);
             }

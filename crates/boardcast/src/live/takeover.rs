@@ -18,7 +18,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A connection that is lent and may be taken back.
+/// A connection that is lent and may be taken back. Nothing of it happens at the same time: one task
+/// polls hyper, and in it the request's answer.
 #[derive(Clone)]
 pub struct Loan(Arc<Mutex<Connection>>);
 

@@ -5,6 +5,7 @@ mod costs;
 mod shards;
 mod steps;
 mod streams;
+mod waking;
 
 use super::hub::{Hub, Seat};
 use super::{Location, Log, Page, ReadError, Reading, Snapshot};
