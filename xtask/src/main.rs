@@ -50,6 +50,7 @@ Checks Boardcast. Usage: cargo xtask VERB
   bench    [--quick] [--write FILE] [writes|fanout|boards|storms|stalled|idle|snapshot|resume|peers ...]: what the server costs,
            beside the floor and nginx with nchan. All of it takes about ten minutes; --quick only shows that it runs
   soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
+           churn [--count 100000] [--seed 1]: clients that come and go in every way, and what they leave in the server
   help     this text
 
 Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.

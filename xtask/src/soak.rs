@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the long forms of tests that let the server go down again and again. Builds
-//! both sides for release; what is done and judged is the simulator's.
+//! `cargo xtask soak`: the long forms of tests that let the server go down again and again, or clients
+//! come and go. Builds both sides for release; what is done and judged is the simulator's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,13 +8,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::{steps, tools};
 
-const USAGE: &str = "cargo xtask soak power-cuts|kills [--count 1000] [--seed 1]";
+const USAGE: &str =
+    "cargo xtask soak power-cuts|kills|churn [--count 1000, of churn 100000] [--seed 1]";
 
 pub(crate) fn run(root: &Path, words: &[&str]) -> Result<()> {
-    let [kind @ ("power-cuts" | "kills"), flags @ ..] = words else {
-        bail!("{USAGE}");
+    let (kind, mut count, flags) = match words {
+        [kind @ ("power-cuts" | "kills"), flags @ ..] => (kind, "1000", flags),
+        [kind @ "churn", flags @ ..] => (kind, "100000", flags),
+        _ => bail!("{USAGE}"),
     };
-    let (mut count, mut seed) = ("1000", "1");
+    let mut seed = "1";
     for flag in flags.chunks(2) {
         match flag {
             ["--count", value] => count = value,

@@ -11,7 +11,8 @@
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
 //! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
 //! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
-//! that way, or by `kill -9`, again and again under a load, and judges. [`mod@bench`] measures.
+//! that way, or by `kill -9`, again and again under a load, and judges; [`churn`] lets clients come and
+//! go, and looks at what they leave. [`mod@bench`] measures.
 //!
 //! The simulator of `crates/boardcast` has no sockets and brings its bytes itself: it lets a [`witness`]
 //! judge each stream, a [`joint`] each stream of several boards, and one [`chronicle`] everything
@@ -20,6 +21,7 @@
 pub mod bench;
 mod cells;
 pub mod chronicle;
+pub mod churn;
 pub mod client;
 pub mod crowd;
 pub mod cursor;

@@ -1,11 +1,13 @@
 //! The server as a child of the test: started on a loopback port, ended by a signal or by `kill
-//! -9`, its output kept for messages. Signals only the child it started.
+//! -9`, its output kept for messages; what only the system can say about it (memory, descriptors) is
+//! read here. Signals only the child it started.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -108,6 +110,39 @@ impl Program {
     /// Its id while it runs, and what it was after.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Its resident memory in bytes.
+    ///
+    /// # Panics
+    /// If it doesn't run, or this isn't Linux; so do the next two.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(self.proc("status")).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        let kib = kib.and_then(|kib| kib.parse::<u64>().ok());
+        kib.expect("VmRSS in KiB") * 1_024
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        self.open_files().count()
+    }
+
+    /// How many of them are sockets.
+    pub fn sockets(&self) -> usize {
+        let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
+        self.open_files().filter(is_socket).count()
+    }
+
+    fn open_files(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = fs::read_dir(self.proc("fd")).expect("its descriptors");
+        // One that is closed just now has no target any more.
+        entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+    }
+
+    fn proc(&self, what: &str) -> PathBuf {
+        Path::new("/proc").join(self.pid.to_string()).join(what)
     }
 
     /// The last lines it wrote, standard output and standard error as they came.
@@ -220,7 +255,6 @@ fn addr_in(line: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
-    use std::path::PathBuf;
 
     use super::*;
     use crate::scratch::Scratch;

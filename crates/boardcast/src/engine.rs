@@ -32,6 +32,7 @@ pub struct Engine {
     outside: Arc<dyn Outside>,
     drain_tx: watch::Sender<bool>,
     stream_permits: Arc<Semaphore>,
+    streams_max: usize,
     reactor: Option<Reactor>,
 }
 
@@ -151,6 +152,7 @@ impl Engine {
             outside,
             drain_tx: watch::Sender::new(false),
             stream_permits: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             reactor,
         })
     }
@@ -407,6 +409,12 @@ impl Engine {
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Streams that are open now, however they are sent.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.streams_max - self.stream_permits.available_permits()
     }
 
     /// Where streams go whose sockets can be had.

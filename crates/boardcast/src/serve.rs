@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// The machine's own clock and randomness.
@@ -47,6 +47,8 @@ pub struct Server {
     has_demo: bool,
     engine: Arc<Engine>,
     drain_tx: watch::Sender<bool>,
+    connection_permits: Arc<Semaphore>,
+    connections_max: usize,
     accepting: JoinHandle<()>,
 }
 
@@ -79,13 +81,14 @@ impl Server {
             assets: Arc::new(assets),
         };
         let (drain_tx, drain_rx) = watch::channel(false);
+        let connection_permits = Arc::new(Semaphore::new(connections_max));
         let connections = Connections::new(
             listener,
             Service {
                 router: router(app),
                 engine: Arc::clone(&engine),
             },
-            connections_max,
+            Arc::clone(&connection_permits),
             drain_rx,
             CONNECTIONS_DRAIN_MAX,
         );
@@ -95,6 +98,8 @@ impl Server {
             has_demo,
             engine,
             drain_tx,
+            connection_permits,
+            connections_max,
             accepting,
         })
     }
@@ -109,6 +114,12 @@ impl Server {
     #[must_use]
     pub fn has_demo(&self) -> bool {
         self.has_demo
+    }
+
+    /// Connections that are open now, and one for which it waits.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections_max - self.connection_permits.available_permits()
     }
 
     /// The board server behind the routes.

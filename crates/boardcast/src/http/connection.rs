@@ -40,20 +40,20 @@ pub struct Service {
 }
 
 impl Connections {
-    /// Connections of a listener to be served, at most so many at once. Once `drain_rx` is true they
-    /// may take `drain_max` to end.
+    /// Connections of a listener to be served, as many at once as there are permits. Once `drain_rx` is
+    /// true they may take `drain_max` to end.
     #[must_use]
     pub fn new(
         listener: TcpListener,
         service: Service,
-        connections_max: usize,
+        permits: Arc<Semaphore>,
         drain_rx: watch::Receiver<bool>,
         drain_max: Duration,
     ) -> Self {
         Self {
             listener,
             service,
-            permits: Arc::new(Semaphore::new(connections_max)),
+            permits,
             drain_rx,
             drain_max,
             tasks: JoinSet::new(),

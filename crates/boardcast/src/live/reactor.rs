@@ -83,6 +83,8 @@ impl Ear for Inbox {
 pub struct Work {
     /// Watchers that joined.
     pub joins: u64,
+    /// Watchers that left, their sockets closed.
+    pub leaves: u64,
     /// Sends to sockets.
     pub sends: u64,
     /// Of these, to sockets that had no room.
@@ -94,6 +96,7 @@ pub struct Work {
 #[derive(Debug, Default)]
 struct Counts {
     joins: AtomicU64,
+    leaves: AtomicU64,
     sends: AtomicU64,
     refused: AtomicU64,
 }
@@ -168,6 +171,7 @@ impl Reactor {
     pub fn work(&self) -> Work {
         Work {
             joins: self.counts.joins.load(Ordering::Relaxed),
+            leaves: self.counts.leaves.load(Ordering::Relaxed),
             sends: self.counts.sends.load(Ordering::Relaxed),
             refused: self.counts.refused.load(Ordering::Relaxed),
             wakes: self.inbox.wakes(),
@@ -373,6 +377,7 @@ impl Sink for Sockets {
         let Some(connection) = self.connections[watcher.slot as usize].take() else {
             return;
         };
+        add_one(&self.counts.leaves);
         // What is unsent after the close is the kernel's again, and not for long. These fail only on a
         // connection that is dead already.
         if connection.is_full {

@@ -116,6 +116,7 @@ impl TestApp {
             (0, 0, 0),
             "a watcher is left"
         );
+        assert_eq!(engine.streams(), 0, "a permit is left");
     }
 
     /// Ends the test: see [`TestApp::pause`].

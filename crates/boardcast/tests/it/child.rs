@@ -1,6 +1,5 @@
 //! The built program as a child of the test, on a port and a data file that it keeps when it is
-//! killed and started again. What only the system can say about it (memory, descriptors) is read
-//! here.
+//! killed and started again.
 
 use boardcast_sim::program::Program;
 use std::net::SocketAddr;
@@ -66,6 +65,16 @@ impl ChildApp {
         &mut self.program
     }
 
+    /// Its resident memory in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.program.memory()
+    }
+
+    /// How many sockets it has open.
+    pub(crate) fn sockets(&self) -> usize {
+        self.program.sockets()
+    }
+
     /// What lies in the data file's folder, by name.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("the folder");
@@ -75,40 +84,6 @@ impl ChildApp {
             .collect();
         names.sort();
         names
-    }
-
-    /// Its resident memory in bytes.
-    pub(crate) fn memory(&self) -> u64 {
-        let path = self.proc("status");
-        let status = std::fs::read_to_string(path).expect("its status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1));
-        kib.and_then(|kib| kib.parse::<u64>().ok())
-            .expect("VmRSS in KiB")
-            * 1_024
-    }
-
-    /// How many descriptors it has open.
-    pub(crate) fn descriptors(&self) -> usize {
-        self.open_files().count()
-    }
-
-    /// How many of them are sockets.
-    pub(crate) fn sockets(&self) -> usize {
-        let is_socket = |file: &PathBuf| file.to_string_lossy().starts_with("socket:");
-        self.open_files().filter(is_socket).count()
-    }
-
-    fn open_files(&self) -> impl Iterator<Item = PathBuf> {
-        let entries = std::fs::read_dir(self.proc("fd")).expect("its descriptors");
-        // One that is closed just now has no target any more.
-        entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-    }
-
-    fn proc(&self, what: &str) -> PathBuf {
-        Path::new("/proc")
-            .join(self.program.pid().to_string())
-            .join(what)
     }
 }
 
