@@ -5,7 +5,7 @@
 //! happens elsewhere and comes back through the inbox.
 
 use super::hub::{Ear, Seat};
-use super::shard::{Ask, Ending, Sent, Shard, Sink, Token};
+use super::shard::{Ask, Census, Ending, Sent, Shard, Sink, Token};
 use super::socket::limit_unacknowledged;
 use super::waking::{self, Wake};
 use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, Watcher};
@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 const INBOX: mio::Token = mio::Token(usize::MAX);
@@ -58,6 +58,7 @@ pub(super) enum Message {
     LogRead(Ask, Result<Page, ReadError>),
     SnapshotRead(Ask, Result<Option<Arc<Snapshot>>, ReadError>),
     Cut(Token),
+    Count(oneshot::Sender<Census>),
     Drain,
     /// Nobody joins any more: end once everyone has left.
     Finish,
@@ -166,6 +167,16 @@ impl Reactor {
         }
     }
 
+    /// How its watchers are now, and what is kept for them.
+    ///
+    /// # Panics
+    /// After the end.
+    pub async fn census(&self) -> Census {
+        let (answer, census) = oneshot::channel();
+        self.inbox.push(Message::Count(answer));
+        census.await.expect("the thread runs")
+    }
+
     /// What it has done so far.
     #[must_use]
     pub fn work(&self) -> Work {
@@ -258,6 +269,8 @@ impl EventLoop {
             Message::LogRead(ask, read) => shard.log_read(ask, &read),
             Message::SnapshotRead(ask, read) => shard.snapshot_read(ask, &read, sockets),
             Message::Cut(token) => shard.cut(token, sockets),
+            // Whoever asked may have gone.
+            Message::Count(answer) => _ = answer.send(shard.census()),
             Message::Drain if self.drain_ends.is_some() => {}
             Message::Drain => {
                 self.drain_ends = Some(self.began.elapsed() + DRAIN_MAX);

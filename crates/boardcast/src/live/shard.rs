@@ -69,6 +69,17 @@ pub enum Ending {
     Cut,
 }
 
+/// How watchers are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Watchers that have everything.
+    pub up_to_date: usize,
+    /// Watchers whose sockets are full.
+    pub blocked: usize,
+    /// Bytes that are kept for one watcher each.
+    pub owed: usize,
+}
+
 /// A number that a read is asked for under.
 pub type Ask = u64;
 
@@ -406,6 +417,20 @@ impl Shard {
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
         self.wheel.next_due()
+    }
+
+    /// How its watchers are, and what is kept for them; takes a look at each.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for (_, entry) in &self.watchers {
+            let is_listed = matches!(entry.state, State::Listed(_));
+            let is_board_at_rest = !self.boards[entry.board as usize].is_runnable;
+            census.up_to_date += usize::from(is_listed && is_board_at_rest);
+            census.blocked += usize::from(entry.state == State::Blocked);
+            census.owed += entry.control.len();
+        }
+        census
     }
 
     /// How many watchers there are.

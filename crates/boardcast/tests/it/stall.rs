@@ -4,7 +4,7 @@
 
 use crate::app::{PATIENCE, TestApp, say, until};
 use crate::child::ChildApp;
-use boardcast_core::limits::STALL_SECONDS;
+use boardcast_core::limits::{FRAME_BYTES_MAX, STALL_SECONDS};
 use boardcast_sim::crowd::Crowd;
 use boardcast_sim::cursor::seq_of;
 use boardcast_sim::load::{Ground, Load};
@@ -75,6 +75,76 @@ async fn readers_that_stopped_are_closed_in_the_end_and_cost_nobody_anything() {
         assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
     }
     app.stop_in_order().await;
+}
+
+/// The same where the sockets are the reactor's, which can say what it holds and does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_tenth_that_stopped_half_an_event_each_is_kept_and_nothing_is_sent_to_it() {
+    const WATCHERS: usize = 50;
+    const STALLED: usize = WATCHERS / 10;
+    const OWED_MAX: usize = STALLED * (FRAME_BYTES_MAX + 20);
+    let app = TestApp::start().await;
+    let address = app.address();
+    let reactor = app.server().engine().reactor().expect("it takes sockets");
+    let ground = Ground::make(address, "busy", 2).await;
+    let list = ground.lists[0].clone();
+    let crowd = Crowd::gather(address, "busy", WATCHERS - STALLED, 2).await;
+    let crowd = crowd.expect("all come");
+    let mut stalled = Vec::new();
+    for _ in 0..STALLED {
+        stalled.push(Reader::begin(address).await);
+    }
+    let began = Instant::now();
+    let load = Load::new(address, vec![ground], 1)
+        .writers(2)
+        .describing(20_000)
+        .spawn();
+    let mut census = reactor.census().await;
+    while load.acked() < 120 {
+        assert!(began.elapsed() < PATIENCE, "nobody waits for them");
+        assert!(census.owed <= OWED_MAX, "{census:?}");
+        sleep(Duration::from_millis(20)).await;
+        census = reactor.census().await;
+    }
+    let verdict = crowd.judge(&load.stop().await).await;
+    assert_eq!(verdict.wrong, Vec::<String>::new());
+
+    // Each event alone is a send to each of the others, and none to those who stopped.
+    let mut others = Vec::new();
+    for _ in STALLED..WATCHERS {
+        others.push(EventStream::open(address, PATH, &[]).await);
+    }
+    for n in 0..5 {
+        while (census.up_to_date, census.blocked) != (WATCHERS - STALLED, STALLED) {
+            assert!(began.elapsed() < PATIENCE, "{census:?}");
+            sleep(Duration::from_millis(20)).await;
+            census = reactor.census().await;
+        }
+        assert!(census.owed <= OWED_MAX, "{census:?}");
+        let before = reactor.work();
+        app.add_task(&list, &format!("number {n}")).await;
+        let sends = || (reactor.work().sends - before.sends) as usize;
+        until("everyone else has it", || sends() >= WATCHERS - STALLED).await;
+        census = reactor.census().await;
+        assert_eq!(sends(), WATCHERS - STALLED);
+    }
+    drop(others);
+
+    while reactor.census().await.blocked > 0 {
+        assert!(began.elapsed() < 2 * PATIENCE, "they are closed");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(
+        began.elapsed().as_secs() >= STALL_SECONDS,
+        "they had time left"
+    );
+    let resumed = stalled
+        .into_iter()
+        .map(|reader| reader.resume(address, &verdict.log));
+    for seen in join_all(resumed).await {
+        assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
+    }
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

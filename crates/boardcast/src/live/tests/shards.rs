@@ -10,7 +10,7 @@ use crate::outside::Outside;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{Segment, SegmentBuilder};
 use boardcast_core::limits::{
-    HEARTBEAT_SECONDS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
+    FRAME_BYTES_MAX, HEARTBEAT_SECONDS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
 };
 use boardcast_core::model::{BoardId, Timestamp};
 use boardcast_sim::random::Random;
@@ -478,6 +478,8 @@ fn a_reader_that_takes_too_little_is_cut_and_one_that_is_slow_is_not() {
         rig.hear();
         while rig.turn() {}
         rig.serve_reads(false);
+        let census = rig.shard.census();
+        assert!(census.owed < 2 * (FRAME_BYTES_MAX + 20), "{census:?}");
         if second == STALL_SECONDS / 2 {
             rig.give_room(slow, Some(usize::try_from(STALL_BYTES_MIN).unwrap()));
         }
@@ -487,6 +489,7 @@ fn a_reader_that_takes_too_little_is_cut_and_one_that_is_slow_is_not() {
     let ended = |token| rig.clients.all[&token].ended;
     assert_eq!(ended(stalled), Some(Ending::Cut));
     assert_eq!((ended(slow), ended(quick)), (None, None));
+    assert_eq!(rig.shard.len(), 2);
     assert_eq!(
         rig.received(quick).len() / 30_000,
         STALL_SECONDS as usize + 1
