@@ -8,6 +8,7 @@ pub mod body;
 mod chunks;
 pub mod hub;
 mod merge;
+mod pages;
 mod pins;
 pub mod reactor;
 pub mod shard;

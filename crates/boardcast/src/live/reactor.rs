@@ -5,6 +5,7 @@
 //! happens elsewhere and comes back through the inbox.
 
 use super::hub::{Ear, Seat};
+use super::pages::Pages;
 use super::shard::{Ask, Census, Ending, Sent, Shard, Sink, Token};
 use super::socket::limit_unacknowledged;
 use super::waking::{self, Wake};
@@ -128,7 +129,8 @@ impl Reactor {
             drain_ends: None,
             is_finishing: false,
             sockets: Sockets {
-                connections: Vec::new(),
+                connections: Pages::default(),
+                permits: None,
                 inbox: Arc::clone(&inbox),
                 counts: Arc::clone(&counts),
                 log,
@@ -248,8 +250,9 @@ impl EventLoop {
     }
 
     fn look_at_socket(&mut self, event: &mio::event::Event) {
-        let slot = event.token().0;
-        let Some(Some(connection)) = self.sockets.connections.get_mut(slot) else {
+        let slot = u32::try_from(event.token().0).ok();
+        let connections = &mut self.sockets.connections;
+        let Some(connection) = slot.and_then(|slot| connections.get_mut(slot)) else {
             return;
         };
         let token = connection.token;
@@ -292,22 +295,18 @@ impl EventLoop {
         let mut stream = TcpStream::from_std(stream);
         let now = self.began.elapsed();
         let token = self.shard.add(head, seat, watcher, now);
-        let slot = token.slot as usize;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self
-            .poll
-            .registry()
-            .register(&mut stream, mio::Token(slot), interest);
-        let connections = &mut self.sockets.connections;
-        if connections.len() <= slot {
-            connections.resize_with(slot + 1, || None);
-        }
-        connections[slot] = Some(Connection {
+        let registered =
+            self.poll
+                .registry()
+                .register(&mut stream, mio::Token(token.slot as usize), interest);
+        let connection = Connection {
             stream,
             token,
             is_full: false,
-            _permits: permits,
-        });
+        };
+        self.sockets.connections.put(token.slot, connection);
+        self.sockets.keep(permits);
         if let Err(error) = registered {
             tracing::warn!(%error, "a watcher's socket can't be watched");
             self.shard.cut(token, &mut self.sockets);
@@ -320,8 +319,10 @@ struct Connection {
     stream: TcpStream,
     token: Token,
     is_full: bool,
-    _permits: Permits,
 }
+
+/// What a watcher's socket costs here. mio keeps more where it checks itself.
+const _: () = assert!(cfg!(debug_assertions) || size_of::<Option<Connection>>() <= 16);
 
 impl Connection {
     /// Whether the client has sent something or has ended: a stream is all that this connection is for,
@@ -345,7 +346,9 @@ impl Connection {
 /// The world that the shard sends into.
 struct Sockets {
     /// By slot.
-    connections: Vec<Option<Connection>>,
+    connections: Pages<Connection>,
+    /// Of all of them together.
+    permits: Option<Permits>,
     inbox: Arc<Inbox>,
     counts: Arc<Counts>,
     log: Arc<dyn Log>,
@@ -355,8 +358,25 @@ struct Sockets {
 
 impl Sockets {
     fn connection(&mut self, watcher: Token) -> &mut Connection {
-        let slot = &mut self.connections[watcher.slot as usize];
-        slot.as_mut().expect("a watcher has a socket")
+        &mut self.connections[watcher.slot]
+    }
+
+    /// A watcher's permits join those of the others.
+    fn keep(&mut self, permits: Permits) {
+        let Some(kept) = &mut self.permits else {
+            self.permits = Some(permits);
+            return;
+        };
+        for (kept, one) in kept.iter_mut().zip(permits) {
+            kept.merge(one);
+        }
+    }
+
+    /// Gives one watcher's back.
+    fn give_back(&mut self) {
+        for kept in self.permits.iter_mut().flatten() {
+            drop(kept.split(1).expect("every connection has brought one"));
+        }
     }
 }
 
@@ -387,10 +407,11 @@ impl Sink for Sockets {
     }
 
     fn close(&mut self, watcher: Token, ending: Ending) {
-        let Some(connection) = self.connections[watcher.slot as usize].take() else {
+        let Some(connection) = self.connections.remove(watcher.slot) else {
             return;
         };
         add_one(&self.counts.leaves);
+        self.give_back();
         // What is unsent after the close is the kernel's again, and not for long. These fail only on a
         // connection that is dead already.
         if connection.is_full {

@@ -10,6 +10,7 @@
 
 use super::chunks::{LAST_CHUNK, Run, put_chunk};
 use super::hub::{After, Ear, Seat};
+use super::pages::Pages;
 use super::watcher::Next;
 use super::wheel::Wheel;
 use super::{Page, ReadError, Snapshot, Watcher};
@@ -20,7 +21,6 @@ use boardcast_core::limits::{
 };
 use boardcast_core::model::BoardId;
 use bytes::{Buf, Bytes};
-use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,12 +41,6 @@ pub struct Token {
     pub slot: u32,
     /// Never used again.
     pub turn: u32,
-}
-
-impl Token {
-    fn index(self) -> usize {
-        self.slot as usize
-    }
 }
 
 /// What a socket came to.
@@ -101,9 +95,9 @@ pub trait Sink {
 
 /// Some boards' watchers.
 pub struct Shard {
-    watchers: Slab<Entry>,
+    watchers: Pages<Entry>,
     next_turn: u32,
-    boards: Slab<Board>,
+    boards: Pages<Board>,
     /// Those that have their ids now. One that was made anew leaves the old one behind, until its
     /// watchers have ended.
     by_id: BTreeMap<BoardId, u32>,
@@ -126,8 +120,8 @@ pub struct Shard {
 
 struct Entry {
     watcher: Watcher,
-    /// Bytes to be sent before what the watcher decides next.
-    control: Bytes,
+    /// Bytes to be sent before what the watcher decides next; seldom any.
+    control: Option<Box<Bytes>>,
     /// Full since when; only while it is.
     stall: Option<Box<Stall>>,
     last_sent: Duration,
@@ -160,7 +154,7 @@ enum State {
 }
 
 /// What a watcher costs while it has everything, besides its socket.
-const _: () = assert!(size_of::<Entry>() <= 160);
+const _: () = assert!(size_of::<Option<Entry>>() <= 96);
 
 /// The list of those that have everything, yet stand elsewhere than the others: they came with a
 /// place that the hub hasn't heard of.
@@ -211,9 +205,9 @@ impl Shard {
     #[must_use]
     pub fn new(ear: Arc<dyn Ear>, outside: Arc<dyn Outside>, now: Duration) -> Self {
         Self {
-            watchers: Slab::new(),
+            watchers: Pages::default(),
             next_turn: 0,
-            boards: Slab::new(),
+            boards: Pages::default(),
             by_id: BTreeMap::new(),
             runnable: VecDeque::new(),
             queued: VecDeque::new(),
@@ -246,7 +240,7 @@ impl Shard {
         self.next_turn = self.next_turn.wrapping_add(1);
         let slot = self.watchers.insert(Entry {
             watcher,
-            control: control.into(),
+            control: put_aside(control.into()),
             stall: None,
             last_sent: now,
             turn,
@@ -256,11 +250,8 @@ impl Shard {
             state: State::Queued,
             is_ending: false,
         });
-        let token = Token {
-            slot: u32::try_from(slot).expect("there are fewer descriptors"),
-            turn,
-        };
-        self.boards[board as usize].away += 1;
+        let token = Token { slot, turn };
+        self.boards[board].away += 1;
         self.queued.push_back(token);
         self.wheel.put(token, now + HEARTBEAT);
         token
@@ -269,18 +260,17 @@ impl Shard {
     /// One more member of its board.
     fn sit(&mut self, seat: Seat) -> u32 {
         if let Some(&board) = self.by_id.get(seat.board_id()) {
-            let known = &mut self.boards[board as usize];
+            let known = &mut self.boards[board];
             if known.seat.is_beside(&seat) {
                 known.seat.join(seat);
                 known.members += 1;
                 return board;
             }
         }
-        let entry = self.boards.vacant_entry();
-        let board = u32::try_from(entry.key()).expect("there are fewer descriptors");
+        let board = self.boards.vacant();
         seat.listen(Arc::clone(&self.ear), board);
         self.by_id.insert(seat.board_id().clone(), board);
-        entry.insert(Board {
+        let known = Board {
             seat,
             place: Cursor::START,
             lists: Default::default(),
@@ -290,13 +280,14 @@ impl Shard {
             away: 0,
             is_runnable: false,
             asked: Vec::new(),
-        });
+        };
+        self.boards.put(board, known);
         board
     }
 
     /// A board's tail has grown.
     pub fn published(&mut self, board: u32) {
-        if let Some(known) = self.boards.get_mut(board as usize) {
+        if let Some(known) = self.boards.get_mut(board) {
             known.seat.heard();
             self.make_runnable(board);
         }
@@ -329,14 +320,14 @@ impl Shard {
             let mut run = Run::default();
             run.fill(place, [segment]);
             for token in &waiting {
-                let _ = self.watchers[token.index()].watcher.log_page(page);
+                let _ = self.watchers[token.slot].watcher.log_page(page);
             }
             self.pages.push_back(Arrived { run, waiting });
             return;
         }
         for token in waiting {
             match read {
-                Ok(page) => _ = self.watchers[token.index()].watcher.log_page(page),
+                Ok(page) => _ = self.watchers[token.slot].watcher.log_page(page),
                 Err(ReadError) => self.send_away(token),
             }
             self.queue(token);
@@ -359,7 +350,7 @@ impl Shard {
                     let held = snapshot
                         .as_ref()
                         .map(|snapshot| (sink.hold(token, snapshot), snapshot.cursor()));
-                    self.watchers[token.index()].watcher.snapshot_read(held);
+                    self.watchers[token.slot].watcher.snapshot_read(held);
                 }
                 Err(ReadError) => self.send_away(token),
             }
@@ -374,7 +365,7 @@ impl Shard {
             place,
             mut waiting,
         } = self.reads.remove(&ask)?;
-        if let Some(board) = self.boards.get_mut(board as usize) {
+        if let Some(board) = self.boards.get_mut(board) {
             board.asked.retain(|(_, asked)| *asked != ask);
         }
         waiting.retain(|token| self.is_reading(*token));
@@ -385,11 +376,9 @@ impl Shard {
     /// middle of, and after a snapshot that was asked for.
     pub fn drain(&mut self) {
         self.is_draining = true;
-        let waiting = |(slot, entry): (usize, &Entry)| {
-            matches!(entry.state, State::Listed(_)).then_some(Token {
-                slot: slot as u32,
-                turn: entry.turn,
-            })
+        let waiting = |(slot, entry): (u32, &Entry)| {
+            let turn = entry.turn;
+            matches!(entry.state, State::Listed(_)).then_some(Token { slot, turn })
         };
         let waiting: Vec<_> = self.watchers.iter().filter_map(waiting).collect();
         waiting.into_iter().for_each(|token| self.queue(token));
@@ -453,7 +442,7 @@ impl Shard {
         now: Duration,
         sink: &mut impl Sink,
     ) -> usize {
-        let Some(board) = self.boards.get_mut(number as usize) else {
+        let Some(board) = self.boards.get_mut(number) else {
             return 0;
         };
         board.is_runnable = false;
@@ -462,7 +451,7 @@ impl Shard {
         };
         let mut sends = 0;
         while sends < sends_max {
-            let Some(board) = self.boards.get_mut(number as usize) else {
+            let Some(board) = self.boards.get_mut(number) else {
                 return sends;
             };
             let Some(slot) = board.lists[usize::from(board.start)].pop() else {
@@ -470,7 +459,7 @@ impl Shard {
                 return sends;
             };
             board.away += 1;
-            let entry = &mut self.watchers[slot as usize];
+            let entry = &mut self.watchers[slot];
             assert_eq!(
                 entry.watcher.place(),
                 Some(board.place),
@@ -488,11 +477,11 @@ impl Shard {
             if run.is_last() {
                 self.queue(token);
             } else {
-                let end = 1 - self.boards[number as usize].start;
+                let end = 1 - self.boards[number].start;
                 self.list(token, end);
             }
         }
-        if let Some(board) = self.boards.get_mut(number as usize) {
+        if let Some(board) = self.boards.get_mut(number) {
             board.pass = Some(run);
             self.make_runnable(number);
         }
@@ -502,7 +491,7 @@ impl Shard {
     /// Freezes what a board's watchers get next, if there is anything.
     fn begin_pass(&mut self, number: u32) -> Option<Run> {
         self.empty_list(number, ASIDE);
-        let board = &self.boards[number as usize];
+        let board = &self.boards[number];
         if board.lists[usize::from(board.start)].is_empty() {
             return None;
         }
@@ -527,7 +516,7 @@ impl Shard {
     }
 
     fn end_pass(&mut self, number: u32, run: &Run) {
-        let board = &mut self.boards[number as usize];
+        let board = &mut self.boards[number];
         let listed: usize = board.lists.iter().map(Vec::len).sum();
         assert_eq!(
             listed + board.away,
@@ -582,15 +571,15 @@ impl Shard {
 
     /// What comes next for one watcher alone.
     fn step(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
-        let entry = &self.watchers[token.index()];
-        if !entry.control.is_empty() {
+        let entry = &self.watchers[token.slot];
+        if entry.control.is_some() {
             return self.send_control(token, now, sink);
         }
         if self.is_draining && entry.watcher.is_between_blocks() {
             self.send_away(token);
             return self.send_control(token, now, sink);
         }
-        let seat = &self.boards[entry.board as usize].seat;
+        let seat = &self.boards[entry.board].seat;
         let run = &mut self.scratch;
         let due = seat.peek(|tail| match entry.watcher.next(tail) {
             Next::Greeting(_) => unreachable!("it was greeted when it came"),
@@ -629,7 +618,7 @@ impl Shard {
     /// Sends what a watcher lacks of a run that begins at its place. True if it has all of it now;
     /// else it is blocked or gone.
     fn deliver(&mut self, token: Token, run: &Run, now: Duration, sink: &mut impl Sink) -> bool {
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         match sink.send(token, run.bytes()) {
             Sent::All => {
                 entry.sent(run.bytes().len(), now);
@@ -639,7 +628,7 @@ impl Shard {
             Sent::Short(taken) => {
                 if let Some((place, is_last, rest)) = run.cut_at(taken) {
                     entry.watcher.took_events(place, is_last);
-                    entry.control = Bytes::copy_from_slice(rest);
+                    entry.control = put_aside(Bytes::copy_from_slice(rest));
                 }
                 self.block(token, taken, now, sink);
                 false
@@ -654,7 +643,7 @@ impl Shard {
     fn send_slice(&mut self, token: Token, slice: &[u8], now: Duration, sink: &mut impl Sink) {
         self.slice.clear();
         put_chunk(&mut self.slice, slice);
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         let bytes = &self.slice[entry.offset as usize..];
         match sink.send(token, bytes) {
             Sent::All => {
@@ -672,16 +661,19 @@ impl Shard {
     }
 
     fn send_control(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
-        let entry = &mut self.watchers[token.index()];
-        match sink.send(token, &entry.control) {
+        let entry = &mut self.watchers[token.slot];
+        let control = entry.control.as_mut().expect("something is to be sent");
+        let sent = sink.send(token, control);
+        match sent {
             Sent::All if entry.is_ending => self.end(token, Ending::InOrder, sink),
             Sent::All => {
-                entry.sent(entry.control.len(), now);
-                entry.control = Bytes::new();
+                let bytes = control.len();
+                entry.sent(bytes, now);
+                entry.control = None;
                 self.queue(token);
             }
             Sent::Short(taken) => {
-                entry.control.advance(taken);
+                control.advance(taken);
                 self.block(token, taken, now, sink);
             }
             Sent::Gone => self.end(token, Ending::Cut, sink),
@@ -690,11 +682,11 @@ impl Shard {
 
     /// Nothing comes for it now: it takes a place in a list, or is due a heartbeat.
     fn wait(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         if now.saturating_sub(entry.last_sent) >= HEARTBEAT {
             let mut chunk = Vec::new();
             put_chunk(&mut chunk, &entry.watcher.heartbeat());
-            entry.control = chunk.into();
+            entry.control = put_aside(chunk.into());
             return self.send_control(token, now, sink);
         }
         if entry.stall.take().is_some() {
@@ -702,7 +694,7 @@ impl Shard {
         }
         let place = entry.watcher.place();
         let place = place.expect("only a watcher with a place waits");
-        let board = &mut self.boards[entry.board as usize];
+        let board = &mut self.boards[entry.board];
         let (start, end) = (board.start, 1 - board.start);
         let list = match &board.pass {
             None if board.lists[usize::from(start)].is_empty() => {
@@ -748,23 +740,23 @@ impl Shard {
     }
 
     fn ask_log(&mut self, token: Token, place: Cursor, sink: &mut impl Sink) {
-        let number = self.watchers[token.index()].board;
-        let asked = &self.boards[number as usize].asked;
+        let number = self.watchers[token.slot].board;
+        let asked = &self.boards[number].asked;
         // Whoever asked first knew what this one knows: that the next event is not in the tail.
         if let Some((_, ask)) = asked.iter().find(|(asked, _)| *asked == place) {
             let read = self.reads.get_mut(ask).expect("it is on its way");
             read.waiting.push(token);
-            self.watchers[token.index()].state = State::Reading;
+            self.watchers[token.slot].state = State::Reading;
             return;
         }
         let ask = self.ask(token, Some(place));
-        self.boards[number as usize].asked.push((place, ask));
+        self.boards[number].asked.push((place, ask));
         sink.read_log(ask, self.board_id(token), place);
     }
 
     fn ask(&mut self, token: Token, place: Option<Cursor>) -> Ask {
         self.next_ask += 1;
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         entry.state = State::Reading;
         let read = Read {
             board: entry.board,
@@ -778,7 +770,7 @@ impl Shard {
     /// The last block tells when to come back.
     fn send_away(&mut self, token: Token) {
         let retry_ms = random_within(&*self.outside, &RETRY_SPREAD_MS);
-        let watcher = &mut self.watchers[token.index()].watcher;
+        let watcher = &mut self.watchers[token.slot].watcher;
         let mut last = Vec::new();
         if let Some(block) = watcher.send_away(retry_ms) {
             put_chunk(&mut last, &block);
@@ -788,13 +780,13 @@ impl Shard {
     }
 
     fn finish_with(&mut self, token: Token, last: Bytes) {
-        let entry = &mut self.watchers[token.index()];
-        entry.control = last;
+        let entry = &mut self.watchers[token.slot];
+        entry.control = put_aside(last);
         entry.is_ending = true;
     }
 
     fn block(&mut self, token: Token, taken: usize, now: Duration, sink: &mut impl Sink) {
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         entry.state = State::Blocked;
         entry.sent(taken, now);
         if entry.stall.is_none() {
@@ -805,32 +797,32 @@ impl Shard {
 
     fn end(&mut self, token: Token, ending: Ending, sink: &mut impl Sink) {
         self.unlist(token);
-        let entry = self.watchers.remove(token.index());
-        let number = entry.board as usize;
+        let entry = self.watchers.remove(token.slot);
+        let number = entry.expect("who ends was here").board;
         let board = &mut self.boards[number];
         board.away -= 1;
         board.members -= 1;
         if board.seat.leave() == 0 {
             board.seat.ignore();
-            let board = self.boards.remove(number);
             let board_id = board.seat.board_id();
             // By now it may be another one's, made anew under the same id.
-            if self.by_id.get(board_id) == Some(&entry.board) {
+            if self.by_id.get(board_id) == Some(&number) {
                 self.by_id.remove(board_id);
             }
+            self.boards.remove(number);
         }
         sink.close(token, ending);
     }
 
     fn queue(&mut self, token: Token) {
         self.unlist(token);
-        self.watchers[token.index()].state = State::Queued;
+        self.watchers[token.slot].state = State::Queued;
         self.queued.push_back(token);
     }
 
     fn list(&mut self, token: Token, list: u8) {
-        let entry = &mut self.watchers[token.index()];
-        let board = &mut self.boards[entry.board as usize];
+        let entry = &mut self.watchers[token.slot];
+        let board = &mut self.boards[entry.board];
         entry.index =
             u32::try_from(board.lists[usize::from(list)].len()).expect("slots are as few");
         entry.state = State::Listed(list);
@@ -840,38 +832,38 @@ impl Shard {
 
     /// Takes a watcher out of its list, if it is in one: it is away then.
     fn unlist(&mut self, token: Token) {
-        let entry = &mut self.watchers[token.index()];
+        let entry = &mut self.watchers[token.slot];
         let State::Listed(list) = entry.state else {
             return;
         };
         entry.state = State::Queued;
         let index = entry.index;
-        let board = &mut self.boards[entry.board as usize];
+        let board = &mut self.boards[entry.board];
         board.away += 1;
         let list = &mut board.lists[usize::from(list)];
         list.swap_remove(index as usize);
         if let Some(&moved) = list.get(index as usize) {
-            self.watchers[moved as usize].index = index;
+            self.watchers[moved].index = index;
         }
     }
 
     fn empty_list(&mut self, number: u32, list: u8) {
-        while let Some(&slot) = self.boards[number as usize].lists[usize::from(list)].last() {
-            let turn = self.watchers[slot as usize].turn;
+        while let Some(&slot) = self.boards[number].lists[usize::from(list)].last() {
+            let turn = self.watchers[slot].turn;
             self.queue(Token { slot, turn });
         }
     }
 
     fn make_runnable(&mut self, number: u32) {
-        let board = &mut self.boards[number as usize];
+        let board = &mut self.boards[number];
         if !std::mem::replace(&mut board.is_runnable, true) {
             self.runnable.push_back(number);
         }
     }
 
     fn board_id(&self, token: Token) -> &BoardId {
-        let board = self.watchers[token.index()].board;
-        self.boards[board as usize].seat.board_id()
+        let board = self.watchers[token.slot].board;
+        self.boards[board].seat.board_id()
     }
 
     fn is_reading(&self, token: Token) -> bool {
@@ -880,14 +872,19 @@ impl Shard {
     }
 
     fn find(&self, token: Token) -> Option<&Entry> {
-        let entry = self.watchers.get(token.index())?;
+        let entry = self.watchers.get(token.slot)?;
         (entry.turn == token.turn).then_some(entry)
     }
 
     fn find_mut(&mut self, token: Token) -> Option<&mut Entry> {
-        let entry = self.watchers.get_mut(token.index())?;
+        let entry = self.watchers.get_mut(token.slot)?;
         (entry.turn == token.turn).then_some(entry)
     }
+}
+
+/// Most watchers have nothing of the kind most of the time.
+fn put_aside(bytes: Bytes) -> Option<Box<Bytes>> {
+    (!bytes.is_empty()).then(|| Box::new(bytes))
 }
 
 impl Entry {

@@ -91,28 +91,43 @@ pub struct Watcher {
 
 #[derive(Debug)]
 enum Phase {
-    /// `connected` has not been sent.
-    Greeting(Start),
+    /// `connected` has not been sent; then it stands here, or nowhere.
+    Greeting(Option<Cursor>),
     /// It has everything up to this place.
     Following(Cursor),
     /// Its place can't be served: the whole board comes next.
     Lost,
-    /// In the middle of a snapshot, with the rest of its bytes.
-    Refilling { rest: Bytes, to: Cursor },
+    /// In the middle of a snapshot. Boxed, because watchers are many and few of them are here.
+    Refilling(Box<Refill>),
     /// The last bytes are handed over.
     Over,
+}
+
+#[derive(Debug)]
+struct Refill {
+    rest: Bytes,
+    /// Where the snapshot leads.
+    to: Cursor,
+}
+
+impl Refill {
+    /// Bytes that are handed over next.
+    fn slice_len(&self) -> usize {
+        self.rest.len().min(SNAPSHOT_SLICE_BYTES)
+    }
 }
 
 impl Watcher {
     /// A watcher that has been sent nothing yet.
     #[must_use]
     pub fn new(start: Start, heartbeat: Heartbeat) -> Self {
+        let (place, log_reaches) = match start {
+            Start::After { place, head } => (Some(place), head.seq),
+            Start::Snapshot => (None, 0),
+        };
         Self {
-            phase: Phase::Greeting(start),
-            log_reaches: match start {
-                Start::After { head, .. } => head.seq,
-                Start::Snapshot => 0,
-            },
+            phase: Phase::Greeting(place),
+            log_reaches,
             heartbeat,
         }
     }
@@ -121,13 +136,7 @@ impl Watcher {
     #[must_use]
     pub fn next<'a>(&self, tail: &'a Tail) -> Next<'a> {
         match &self.phase {
-            Phase::Greeting(start) => {
-                let cursor = match start {
-                    Start::After { place, .. } => Some(*place),
-                    Start::Snapshot => None,
-                };
-                Next::Greeting(frame::connected(RETRY_MS, cursor))
-            }
+            Phase::Greeting(place) => Next::Greeting(frame::connected(RETRY_MS, *place)),
             Phase::Following(place) => match tail.after(*place) {
                 After::CaughtUp if place.seq < self.log_reaches => Next::ReadLog(*place),
                 After::CaughtUp => Next::Wait,
@@ -136,9 +145,7 @@ impl Watcher {
                 After::Gone => Next::End,
             },
             Phase::Lost => Next::ReadSnapshot,
-            Phase::Refilling { rest, .. } => {
-                Next::Slice(rest.slice(..rest.len().min(SNAPSHOT_SLICE_BYTES)))
-            }
+            Phase::Refilling(refill) => Next::Slice(refill.rest.slice(..refill.slice_len())),
             Phase::Over => Next::End,
         }
     }
@@ -167,13 +174,10 @@ impl Watcher {
 
     /// The greeting was handed over.
     pub fn greeted(&mut self) {
-        let Phase::Greeting(start) = self.phase else {
+        let Phase::Greeting(place) = self.phase else {
             unreachable!("a watcher is greeted once");
         };
-        self.phase = match start {
-            Start::After { place, .. } => Phase::Following(place),
-            Start::Snapshot => Phase::Lost,
-        };
+        self.phase = place.map_or(Phase::Lost, Phase::Following);
     }
 
     /// Events up to a place were handed over; with the last one of a stream nothing follows.
@@ -191,12 +195,12 @@ impl Watcher {
 
     /// A slice of the snapshot was handed over.
     pub fn took_slice(&mut self) {
-        let Phase::Refilling { rest, to } = &mut self.phase else {
+        let Phase::Refilling(refill) = &mut self.phase else {
             unreachable!("only a snapshot has slices");
         };
-        let _ = rest.split_to(rest.len().min(SNAPSHOT_SLICE_BYTES));
-        if rest.is_empty() {
-            self.phase = Phase::Following(*to);
+        let _ = refill.rest.split_to(refill.slice_len());
+        if refill.rest.is_empty() {
+            self.phase = Phase::Following(refill.to);
         }
     }
 
@@ -245,7 +249,7 @@ impl Watcher {
             "only a watcher without a place needs a snapshot"
         );
         self.phase = match snapshot {
-            Some((rest, to)) => Phase::Refilling { rest, to },
+            Some((rest, to)) => Phase::Refilling(Box::new(Refill { rest, to })),
             None => Phase::Over,
         };
     }
@@ -260,7 +264,7 @@ impl Watcher {
     /// order: a client could take half a block for a whole one.
     #[must_use]
     pub fn is_between_blocks(&self) -> bool {
-        !matches!(self.phase, Phase::Refilling { .. })
+        !matches!(self.phase, Phase::Refilling(_))
     }
 
     /// Ends the stream, telling the client when to come back.
