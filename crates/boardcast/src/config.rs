@@ -106,6 +106,17 @@ pub struct ServeArgs {
     )]
     pub public_urls: Vec<String>,
 
+    /// A proxy in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: its address, a
+    /// network such as 10.1.2.0/24, or `loopback`; may be given more than once (comma-separated in the
+    /// environment). From anybody else they are ignored. Name the proxies, not their clients' networks.
+    #[arg(
+        long = "trusted-proxy",
+        env = "BOARDCAST_TRUSTED_PROXY",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<String>,
+
     /// Don't make the demo board in a new data file.
     #[arg(long, env = "BOARDCAST_NO_DEMO", value_parser = BoolishValueParser::new())]
     pub no_demo: bool,
@@ -192,6 +203,7 @@ impl Default for ServeArgs {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             data: "./boardcast.db".into(),
             public_urls: Vec::new(),
+            trusted_proxies: Vec::new(),
             no_demo: false,
             insecure_open: false,
             keep_days: EVENTS_KEPT_DAYS,

@@ -6,7 +6,7 @@ mod demo;
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Assets, Connections, Guard, Service, router};
+use crate::http::{App, Assets, Connections, Guard, Service, TrustedProxies, router};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
@@ -57,6 +57,7 @@ impl Server {
     pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
         refuse_strangers(args)?;
         let guard = read_guard(args)?;
+        let proxies = read_proxies(args)?;
         let assets = match &args.web_dir {
             Some(folder) => Assets::in_folder(folder)?,
             None => Assets::embedded(),
@@ -87,6 +88,7 @@ impl Server {
             Service {
                 router: router(app),
                 engine: Arc::clone(&engine),
+                proxies: Arc::new(proxies),
             },
             Arc::clone(&connection_permits),
             drain_rx,
@@ -168,6 +170,11 @@ fn read_guard(args: &ServeArgs) -> anyhow::Result<Guard> {
             .map(read)
             .collect::<Result<_, _>>()?,
     ))
+}
+
+fn read_proxies(args: &ServeArgs) -> anyhow::Result<TrustedProxies> {
+    TrustedProxies::read(&args.trusted_proxies)
+        .map_err(|(word, why)| anyhow::anyhow!("--trusted-proxy {word:?} {why}"))
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -1,5 +1,6 @@
 //! The accept loop, and hyper around each connection.
 
+use super::peer::{Link, Peer, TrustedProxies};
 use crate::engine::Engine;
 use crate::live::takeover::{Loan, Taken};
 use crate::live::{GuardedSocket, Hangup};
@@ -12,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +39,8 @@ pub struct Service {
     pub router: Router,
     /// Has the clock, and the reactor that streams may go over to.
     pub engine: Arc<Engine>,
+    /// Whose word on others counts.
+    pub proxies: Arc<TrustedProxies>,
 }
 
 impl Connections {
@@ -73,8 +77,9 @@ impl Connections {
         let drains = drain_rx.clone();
         loop {
             tokio::select! {
-                (stream, permit) = accept(&listener, &permits) => {
-                    tasks.spawn(serve_connection(stream, permit, service.clone(), drains.clone()));
+                ((stream, address), permit) = accept(&listener, &permits) => {
+                    let link = Link { address, is_tls: false };
+                    tasks.spawn(serve_connection(stream, link, permit, service.clone(), drains.clone()));
                 }
                 Some(_) = tasks.join_next() => {}
                 _ = drain_rx.wait_for(|is_draining| *is_draining) => break,
@@ -96,14 +101,14 @@ impl Connections {
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> ((TcpStream, IpAddr), OwnedSemaphorePermit) {
     let permit = Arc::clone(permits)
         .acquire_owned()
         .await
         .expect("never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, permit),
+            Ok((stream, from)) => return ((stream, from.ip()), permit),
             Err(error) => {
                 // Out of descriptors, or a connection that was gone before it was accepted.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -115,6 +120,7 @@ async fn accept(
 
 async fn serve_connection(
     stream: TcpStream,
+    link: Link,
     permit: OwnedSemaphorePermit,
     service: Service,
     mut drain_rx: watch::Receiver<bool>,
@@ -128,6 +134,7 @@ async fn serve_connection(
     let (taken_tx, mut taken_rx) = mpsc::channel(1);
     let requests = Requests {
         service: service.clone(),
+        link,
         hangup: hangup.clone(),
         loan,
         taken_tx,
@@ -169,6 +176,7 @@ async fn serve_connection(
 #[derive(Clone)]
 struct Requests {
     service: Service,
+    link: Link,
     hangup: Hangup,
     loan: Loan,
     taken_tx: mpsc::Sender<Taken>,
@@ -183,6 +191,8 @@ impl Requests {
     ) -> Result<Response, Infallible> {
         let may_be_taken =
             self.loan.may_be_taken_by(&request) && self.service.engine.reactor().is_some();
+        let peer = Peer::judge(self.link, request.headers(), &self.service.proxies);
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(self.hangup);
         let response = self.service.router.call(request.map(Body::new)).await?;
         if !may_be_taken {

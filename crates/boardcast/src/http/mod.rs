@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod lists;
 mod observe;
+mod peer;
 mod tasks;
 mod unread;
 mod write;
@@ -18,6 +19,7 @@ mod write;
 pub use assets::{Asset, Assets, embedded_names};
 pub use connection::{Connections, Service};
 pub use guard::{Guard, PublicUrl};
+pub use peer::{Link, Peer, TrustedProxies};
 
 use crate::auth::Auth;
 use crate::engine::Engine;

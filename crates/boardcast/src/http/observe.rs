@@ -1,6 +1,6 @@
-//! An id for every request and a line about it in the log.
+//! An id for every request and a line about it in the log, which says from whom it came.
 
-use super::App;
+use super::{App, Peer};
 use crate::outside::random_bytes;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -16,7 +16,8 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         u64::from_be_bytes(random_bytes(app.engine.outside()))
     );
     // The path alone: a query may one day hold what no log should.
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let peer = Peer::of(request.extensions()).address;
+    let span = tracing::info_span!("request", %id, %peer, method = %request.method(), path = request.uri().path());
     async move {
         let mut response = next.run(request).await;
         tracing::debug!(status = response.status().as_u16(), "answered");

@@ -54,6 +54,7 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "listen",
             "data",
             "public-url",
+            "trusted-proxy",
             "no-demo",
             "insecure-open",
             "keep-days",
@@ -140,6 +141,14 @@ async fn what_can_not_be_served_is_refused_with_a_sentence_before_anything_is_ma
                 "https://board.example.org",
             ],
         );
+    }
+    for (proxy, says) in [
+        ("proxy.example.org", "loopback"),
+        ("10.1.2.3/24", "bits"),
+        ("0.0.0.0/0", "everybody"),
+    ] {
+        let output = run(&data, &["--trusted-proxy", proxy]).await;
+        check_refused(&output, 1, &["--trusted-proxy", proxy, says]);
     }
     for log in ["verbose", "boardcast=loud", "info,a=b=c"] {
         let output = run(&data, &["--log", log]).await;
@@ -272,6 +281,7 @@ async fn every_flag_can_be_given_by_its_variable() {
             "BOARDCAST_PUBLIC_URL",
             "https://one.example.org,https://two.example.org",
         ),
+        ("BOARDCAST_TRUSTED_PROXY", "192.0.2.1,loopback"),
         ("BOARDCAST_NO_DEMO", "1"),
         ("BOARDCAST_INSECURE_OPEN", "no"),
         ("BOARDCAST_KEEP_DAYS", "7"),
@@ -293,6 +303,7 @@ async fn every_flag_can_be_given_by_its_variable() {
             ("three.example.org", 421),
         ] {
             let request = Request::new("GET", "/boards").header("host", host);
+            let request = request.header("X-Forwarded-For", "203.0.113.77, 192.0.2.1");
             Client::new(program.address)
                 .send(request)
                 .await
@@ -301,6 +312,7 @@ async fn every_flag_can_be_given_by_its_variable() {
         }
         let log = program.stop().await;
         assert!(log.contains("DEBUG") && log.contains("GET"), "{log}");
+        assert!(log.contains("203.0.113.77"), "the client's address: {log}");
         assert!(
             !log.contains('\u{1b}'),
             "colours in a log that nobody looks at: {log}"

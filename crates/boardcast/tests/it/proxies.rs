@@ -62,6 +62,8 @@ impl Kind {
                          location / {{
                              proxy_pass http://{upstream};
                              proxy_set_header Host $host;
+                             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                             proxy_set_header X-Forwarded-Proto $scheme;
                              {more}
                          }}
                      }}

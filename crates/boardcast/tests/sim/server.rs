@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use boardcast::auth::Auth;
 use boardcast::engine::{Engine, Parts};
-use boardcast::http::{App, Assets, Guard, router};
+use boardcast::http::{App, Assets, Guard, Peer, router};
 use boardcast::live::hub::Hub;
 use boardcast::live::{Hangup, Log};
 use boardcast::store::Retention;
@@ -108,7 +108,8 @@ impl Server {
             .method(asked.method)
             .uri(&asked.path)
             .header("host", "localhost")
-            .extension(Hangup::default());
+            .extension(Hangup::default())
+            .extension(Peer::local());
         for (name, value) in &asked.headers {
             request = request.header(*name, value);
         }
