@@ -42,6 +42,27 @@ pub const LINGER_SECONDS_MAX: u64 = BODY_SECONDS_MAX;
 /// Seconds of silence after which such a client has stopped sending.
 pub const LINGER_QUIET_SECONDS_MAX: u64 = 2;
 
+/// Seconds in which a TLS handshake must be done: a few round trips, over the slowest line.
+pub const HANDSHAKE_SECONDS_MAX: u64 = 10;
+/// Handshakes under way; past it the oldest is given up. Each holds some 40 KB, and an honest one is
+/// over in less than a second.
+pub const HANDSHAKES_AT_ONCE_MAX: usize = 1_024;
+/// Session tickets after a handshake: one for the connection that comes next is enough.
+pub const TICKETS_PER_HANDSHAKE: usize = 1;
+/// Bytes of a file with certificates or a key: many times the longest chain.
+pub const PEM_BYTES_MAX: u64 = 1024 * 1024;
+/// Requests, streams among them, that one HTTP/2 connection may have open: a browser's tabs, or the
+/// people behind one connection of a proxy.
+pub const REQUESTS_AT_ONCE_MAX: u32 = 128;
+/// Requests on an HTTP/2 connection that were taken back before they were looked at, and those that
+/// broke the protocol; past either the connection ends.
+pub const RESETS_MAX: usize = 64;
+/// Bytes of an HTTP/2 answer that its connection holds at a time while the reader doesn't take them.
+pub const SLICE_BYTES_MAX: usize = 16 * 1024;
+/// Seconds between the pings of an HTTP/2 connection, and for their answers: a peer that is gone is
+/// noticed within a minute.
+pub const PING_SECONDS: u64 = 20;
+
 /// Commands that may wait for the writer. At thousands a second it is far less than a second's
 /// work; more waiting would only answer later.
 pub const SUBMISSIONS_WAITING_MAX: usize = 1_024;

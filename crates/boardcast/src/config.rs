@@ -117,6 +117,25 @@ pub struct ServeArgs {
     )]
     pub trusted_proxies: Vec<String>,
 
+    /// Serve over TLS with the certificate in this PEM file, the server's own first and then those
+    /// that vouch for it; with --tls-key. HTTP/2 and HTTP/1.1 are spoken, and plain HTTP no more.
+    #[arg(
+        long,
+        env = "BOARDCAST_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in a PEM file of its own or the same one, without a password.
+    #[arg(
+        long,
+        env = "BOARDCAST_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+
     /// Don't make the demo board in a new data file.
     #[arg(long, env = "BOARDCAST_NO_DEMO", value_parser = BoolishValueParser::new())]
     pub no_demo: bool,
@@ -204,6 +223,8 @@ impl Default for ServeArgs {
             data: "./boardcast.db".into(),
             public_urls: Vec::new(),
             trusted_proxies: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
             no_demo: false,
             insecure_open: false,
             keep_days: EVENTS_KEPT_DAYS,

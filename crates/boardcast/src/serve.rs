@@ -6,14 +6,14 @@ mod demo;
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Assets, Connections, Guard, Service, TrustedProxies, router};
+use crate::http::{App, Assets, Connections, Guard, Service, Tls, TrustedProxies, router};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
 use anyhow::{Context, bail};
 use boardcast_core::limits::{CONNECTIONS_DRAIN_SECONDS_MAX, DESCRIPTORS_RESERVED};
 use boardcast_core::model::Timestamp;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -44,6 +44,7 @@ impl Outside for Machine {
 /// A server that listens.
 pub struct Server {
     address: SocketAddr,
+    is_tls: bool,
     has_demo: bool,
     engine: Arc<Engine>,
     drain_tx: watch::Sender<bool>,
@@ -58,6 +59,8 @@ impl Server {
         refuse_strangers(args)?;
         let guard = read_guard(args)?;
         let proxies = read_proxies(args)?;
+        let tls = load_tls(args)?;
+        let is_tls = tls.is_some();
         let assets = match &args.web_dir {
             Some(folder) => Assets::in_folder(folder)?,
             None => Assets::embedded(),
@@ -89,6 +92,7 @@ impl Server {
                 router: router(app),
                 engine: Arc::clone(&engine),
                 proxies: Arc::new(proxies),
+                tls: tls.map(Arc::new),
             },
             Arc::clone(&connection_permits),
             drain_rx,
@@ -97,6 +101,7 @@ impl Server {
         let accepting = tokio::spawn(connections.serve());
         Ok(Self {
             address,
+            is_tls,
             has_demo,
             engine,
             drain_tx,
@@ -110,6 +115,17 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address as a person would type it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let port = self.address.port();
+        match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => format!("{scheme}://localhost:{port}"),
+            _ => format!("{scheme}://{}", self.address),
+        }
     }
 
     /// Whether this start made the demo board.
@@ -177,6 +193,11 @@ fn read_proxies(args: &ServeArgs) -> anyhow::Result<TrustedProxies> {
         .map_err(|(word, why)| anyhow::anyhow!("--trusted-proxy {word:?} {why}"))
 }
 
+fn load_tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
+    let files = args.tls_cert.as_ref().zip(args.tls_key.as_ref());
+    files.map(|(cert, key)| Tls::load(cert, key)).transpose()
+}
+
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     // Connections that wait to be accepted; as many as a reconnecting crowd may bring at once.
     const BACKLOG: u32 = 4_096;
@@ -221,15 +242,4 @@ fn connections_max() -> anyhow::Result<usize> {
         );
     }
     Ok(usize::try_from(descriptors - DESCRIPTORS_RESERVED)?)
-}
-
-/// The address as a person would type it.
-#[must_use]
-pub fn display_url(address: SocketAddr) -> String {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_loopback() && ip.octets() == [127, 0, 0, 1] => {
-            format!("http://localhost:{}", address.port())
-        }
-        _ => format!("http://{address}"),
-    }
 }

@@ -1,7 +1,7 @@
 //! `boardcast serve`: runs the server until it is told to stop.
 
 use crate::config::ServeArgs;
-use crate::serve::{Machine, Server, display_url};
+use crate::serve::{Machine, Server};
 use crate::{spine, telemetry};
 use anyhow::anyhow;
 use boardcast_core::limits::DRAIN_SECONDS_MAX;
@@ -58,7 +58,7 @@ fn give_up_after_deadline() {
 /// Tells the person at the terminal where to look. Whoever has closed the output doesn't want to
 /// know.
 fn greet(args: &ServeArgs, server: &Server) {
-    let url = display_url(server.address());
+    let url = server.url();
     let mut text = format!("Boardcast serves {} on {url}\n", args.data.display());
     if server.has_demo() {
         text += &format!(

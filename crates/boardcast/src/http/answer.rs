@@ -116,8 +116,11 @@ fn vary_by_accept(mut response: Response) -> Response {
 /// hold what others could use.
 pub(super) fn turned_away(version: Version, retry_ms: u32) -> Response {
     let mut response = stream(version, Body::from(frame::retry(retry_ms)));
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(CONNECTION, close);
+    // One of many on its connection ends alone.
+    if version <= Version::HTTP_11 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     response
 }
 

@@ -1,6 +1,8 @@
 //! The accept loop, and hyper around each connection.
 
+use super::http2;
 use super::peer::{Link, Peer, TrustedProxies};
+use super::tls::{self, Tls};
 use crate::engine::Engine;
 use crate::live::takeover::{Loan, Taken};
 use crate::live::{GuardedSocket, Hangup};
@@ -16,10 +18,12 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
 /// Everything that is connected now.
@@ -41,6 +45,8 @@ pub struct Service {
     pub engine: Arc<Engine>,
     /// Whose word on others counts.
     pub proxies: Arc<TrustedProxies>,
+    /// If TLS ends here.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Connections {
@@ -78,8 +84,7 @@ impl Connections {
         loop {
             tokio::select! {
                 ((stream, address), permit) = accept(&listener, &permits) => {
-                    let link = Link { address, is_tls: false };
-                    tasks.spawn(serve_connection(stream, link, permit, service.clone(), drains.clone()));
+                    tasks.spawn(serve_connection(stream, address, permit, service.clone(), drains.clone()));
                 }
                 Some(_) = tasks.join_next() => {}
                 _ = drain_rx.wait_for(|is_draining| *is_draining) => break,
@@ -120,7 +125,7 @@ async fn accept(
 
 async fn serve_connection(
     stream: TcpStream,
-    link: Link,
+    address: IpAddr,
     permit: OwnedSemaphorePermit,
     service: Service,
     mut drain_rx: watch::Receiver<bool>,
@@ -128,25 +133,77 @@ async fn serve_connection(
     let Ok(socket) = GuardedSocket::new(stream) else {
         return;
     };
+    let tls = service.tls.clone();
+    let is_tls = tls.is_some();
+    let link = Link { address, is_tls };
+    let requests = Requests { service, link };
+    let Some(tls) = tls else {
+        return serve_plain(socket, requests, permit, drain_rx).await;
+    };
+    let socket = tokio::select! {
+        socket = tls.shake_hands(socket) => socket,
+        _ = drain_rx.wait_for(|is_draining| *is_draining) => None,
+    };
+    match socket {
+        Some(socket) if tls::is_http2(&socket) => http2::serve(socket, requests, drain_rx).await,
+        Some(socket) => serve_encrypted(socket, requests, drain_rx).await,
+        None => {}
+    }
+}
+
+/// Without TLS, a stream's socket may be taken away.
+async fn serve_plain(
+    socket: GuardedSocket,
+    requests: Requests,
+    permit: OwnedSemaphorePermit,
+    drain_rx: watch::Receiver<bool>,
+) {
+    let engine = Arc::clone(&requests.service.engine);
     let hangup = Hangup::default();
     let loan = Loan::new(socket);
-    let socket = TokioIo::new(loan.lent());
-    let (taken_tx, mut taken_rx) = mpsc::channel(1);
-    let requests = Requests {
-        service: service.clone(),
-        link,
+    let socket = loan.lent();
+    let (taken_tx, taken_rx) = mpsc::channel(1);
+    let lent = Lent {
+        requests,
         hangup: hangup.clone(),
         loan,
         taken_tx,
     };
+    let answer = move |request| lent.clone().answer(request);
+    let taken = serve_http1(socket, answer, &hangup, taken_rx, drain_rx).await;
+    if let (Some(taken), Some(reactor)) = (taken, engine.reactor()) {
+        taken.join(reactor, permit);
+    }
+}
+
+async fn serve_encrypted(
+    socket: TlsStream<GuardedSocket>,
+    requests: Requests,
+    drain_rx: watch::Receiver<bool>,
+) {
+    let hangup = Hangup::default();
+    let (_, taken_rx) = mpsc::channel(1);
+    let hung_up = hangup.clone();
+    let answer = move |request| requests.clone().route(request, hung_up.clone());
+    serve_http1(socket, answer, &hangup, taken_rx, drain_rx).await;
+}
+
+/// Until the connection has ended, or its socket was taken.
+async fn serve_http1<A>(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    answer: impl Fn(http::Request<Incoming>) -> A,
+    hangup: &Hangup,
+    mut taken_rx: mpsc::Receiver<Taken>,
+    mut drain_rx: watch::Receiver<bool>,
+) -> Option<Taken>
+where
+    A: Future<Output = Result<Response, Infallible>>,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(
-            socket,
-            service_fn(move |request| requests.clone().answer(request)),
-        );
+        .serve_connection(TokioIo::new(socket), service_fn(answer));
     tokio::pin!(connection);
     let mut is_draining = false;
     loop {
@@ -155,15 +212,10 @@ async fn serve_connection(
                 if let Err(error) = result {
                     tracing::debug!(%error, "a connection ended early");
                 }
-                return;
+                return None;
             }
-            Some(taken) = taken_rx.recv() => {
-                if let Some(reactor) = service.engine.reactor() {
-                    Taken::join(taken, reactor, permit);
-                }
-                return;
-            }
-            () = hangup.hung_up() => return,
+            Some(taken) = taken_rx.recv() => return Some(taken),
+            () = hangup.hung_up() => return None,
             _ = drain_rx.wait_for(|is_draining| *is_draining), if !is_draining => {
                 is_draining = true;
                 connection.as_mut().graceful_shutdown();
@@ -174,32 +226,45 @@ async fn serve_connection(
 
 /// What the requests of one connection are answered with.
 #[derive(Clone)]
-struct Requests {
+pub(super) struct Requests {
     service: Service,
     link: Link,
+}
+
+impl Requests {
+    /// Through all middleware.
+    pub(super) async fn route(
+        mut self,
+        mut request: http::Request<Incoming>,
+        hangup: Hangup,
+    ) -> Result<Response, Infallible> {
+        let peer = Peer::judge(self.link, request.headers(), &self.service.proxies);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(hangup);
+        self.service.router.call(request.map(Body::new)).await
+    }
+}
+
+/// The same where the connection is lent.
+#[derive(Clone)]
+struct Lent {
+    requests: Requests,
     hangup: Hangup,
     loan: Loan,
     taken_tx: mpsc::Sender<Taken>,
 }
 
-impl Requests {
+impl Lent {
     /// Around all middleware: an answer that is a stream may leave with the socket. Then hyper waits
     /// for it until its connection is dropped.
-    async fn answer(
-        mut self,
-        mut request: http::Request<Incoming>,
-    ) -> Result<Response, Infallible> {
-        let may_be_taken =
-            self.loan.may_be_taken_by(&request) && self.service.engine.reactor().is_some();
-        let peer = Peer::judge(self.link, request.headers(), &self.service.proxies);
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(self.hangup);
-        let response = self.service.router.call(request.map(Body::new)).await?;
+    async fn answer(self, request: http::Request<Incoming>) -> Result<Response, Infallible> {
+        let engine = Arc::clone(&self.requests.service.engine);
+        let may_be_taken = self.loan.may_be_taken_by(&request) && engine.reactor().is_some();
+        let response = self.requests.route(request, self.hangup).await?;
         if !may_be_taken {
             return Ok(response);
         }
-        let now = self.service.engine.outside().now();
-        match self.loan.take(response, now) {
+        match self.loan.take(response, engine.outside().now()) {
             Ok(taken) => {
                 // Can't fail: the connection waits for it, and takes one.
                 let _ = self.taken_tx.send(taken).await;

@@ -141,7 +141,7 @@ impl Guard {
     }
 
     /// Whether what changes or streams was asked for by nobody's page, or by one of ours.
-    fn is_origin_ours(&self, headers: &HeaderMap) -> bool {
+    fn is_origin_ours(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (None, _) => {
@@ -156,7 +156,7 @@ impl Guard {
                     .ok()
                     .and_then(read_origin)
                     .is_some_and(|origin| {
-                        is_same_site(&origin, headers) || self.public_urls.contains(&origin)
+                        is_same_site(&origin, uri, headers) || self.public_urls.contains(&origin)
                     })
             }
             (Some(_), Some(_)) => false,
@@ -164,12 +164,12 @@ impl Guard {
     }
 }
 
-/// Host and port of the origin equal those of `Host`. The scheme is ignored: a proxy may end TLS.
-fn is_same_site(origin: &PublicUrl, headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .and_then(Site::parse);
+/// Host and port of the origin equal those that the request is for: `:authority` on HTTP/2, else
+/// `Host`. The scheme is ignored: a proxy may end TLS.
+fn is_same_site(origin: &PublicUrl, uri: &Uri, headers: &HeaderMap) -> bool {
+    let host = || headers.get(HOST)?.to_str().ok();
+    let host = uri.authority().map(Authority::as_str).or_else(host);
+    let host = host.and_then(Site::parse);
     host.is_some_and(|host| host.without_default_port(origin.scheme) == origin.site)
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn check(
     if uri.path() != "/healthz" && !app.guard.is_host_ours(request.version(), uri, headers) {
         return Err(Problem::WrongHost);
     }
-    if needs_own_origin(request.method(), uri) && !app.guard.is_origin_ours(headers) {
+    if needs_own_origin(request.method(), uri) && !app.guard.is_origin_ours(uri, headers) {
         return Err(Problem::CrossOrigin);
     }
     Ok(next.run(request).await)
@@ -263,7 +263,9 @@ mod tests {
 
     #[test]
     fn an_origin_decides_where_there_is_one() {
-        let passes = |pairs: &[(&'static str, &str)]| guard().is_origin_ours(&headers(pairs));
+        let passes = |pairs: &[(&'static str, &str)]| {
+            guard().is_origin_ours(&Uri::from_static("/"), &headers(pairs))
+        };
         assert!(passes(&[]));
         assert!(passes(&[
             ("origin", "http://localhost:3000"),
@@ -305,7 +307,8 @@ mod tests {
 
     #[test]
     fn without_an_origin_the_browsers_own_word_decides() {
-        let passes = |site| guard().is_origin_ours(&headers(&[("sec-fetch-site", site)]));
+        let uri = Uri::from_static("/");
+        let passes = |site| guard().is_origin_ours(&uri, &headers(&[("sec-fetch-site", site)]));
         assert!(passes("same-origin") && passes("none"));
         assert!(!passes("cross-site") && !passes("same-site") && !passes("anything"));
     }

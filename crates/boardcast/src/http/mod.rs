@@ -9,10 +9,12 @@ mod decode;
 mod events;
 mod guard;
 mod health;
+mod http2;
 mod lists;
 mod observe;
 mod peer;
 mod tasks;
+mod tls;
 mod unread;
 mod write;
 
@@ -20,6 +22,7 @@ pub use assets::{Asset, Assets, embedded_names};
 pub use connection::{Connections, Service};
 pub use guard::{Guard, PublicUrl};
 pub use peer::{Link, Peer, TrustedProxies};
+pub use tls::Tls;
 
 use crate::auth::Auth;
 use crate::engine::Engine;

@@ -55,6 +55,8 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "data",
             "public-url",
             "trusted-proxy",
+            "tls-cert",
+            "tls-key",
             "no-demo",
             "insecure-open",
             "keep-days",

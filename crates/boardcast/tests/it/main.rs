@@ -35,4 +35,5 @@ mod stream;
 mod switching;
 mod takeover;
 mod things;
+mod tls;
 mod wire;
