@@ -106,6 +106,16 @@ pub struct ServeArgs {
     )]
     pub public_urls: Vec<String>,
 
+    /// Another site, such as `https://wiki.example.org`, whose pages may read, change and watch boards as
+    /// the server's own may; may be given more than once (comma-separated in the environment).
+    #[arg(
+        long = "allow-origin",
+        env = "BOARDCAST_ALLOW_ORIGIN",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub allow_origins: Vec<String>,
+
     /// A proxy in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: its address, a
     /// network such as 10.1.2.0/24, or `loopback`; may be given more than once (comma-separated in the
     /// environment). From anybody else they are ignored. Name the proxies, not their clients' networks.
@@ -222,6 +232,7 @@ impl Default for ServeArgs {
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             data: "./boardcast.db".into(),
             public_urls: Vec::new(),
+            allow_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             tls_cert: None,
             tls_key: None,

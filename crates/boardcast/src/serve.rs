@@ -6,7 +6,9 @@ mod demo;
 use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
-use crate::http::{App, Assets, Connections, Guard, Service, Tls, TrustedProxies, router};
+use crate::http::{
+    App, Assets, Connections, Guard, PublicUrl, Service, Tls, TrustedProxies, router,
+};
 use crate::outside::Outside;
 use crate::store::Retention;
 use crate::store::sqlite::{self, Opened};
@@ -176,15 +178,16 @@ fn refuse_strangers(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 fn read_guard(args: &ServeArgs) -> anyhow::Result<Guard> {
-    let read = |url: &String| {
-        url.parse()
-            .map_err(|why: String| anyhow::anyhow!("--public-url {url:?} {why}"))
+    let read = |flag: &str, urls: &[String]| -> anyhow::Result<Vec<PublicUrl>> {
+        let read = |url: &String| {
+            url.parse()
+                .map_err(|why: String| anyhow::anyhow!("{flag} {url:?} {why}"))
+        };
+        urls.iter().map(read).collect()
     };
     Ok(Guard::new(
-        args.public_urls
-            .iter()
-            .map(read)
-            .collect::<Result<_, _>>()?,
+        read("--public-url", &args.public_urls)?,
+        read("--allow-origin", &args.allow_origins)?,
     ))
 }
 

@@ -45,6 +45,11 @@ pub(super) fn deleted() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
+/// 204: there is nothing to say but what the headers say.
+pub(super) fn nothing() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
 /// 204 to a stream's caller: never come back (WHATWG HTML, 9.2.3).
 pub(super) fn never_come_back() -> Response {
     StatusCode::NO_CONTENT.into_response()
@@ -259,7 +264,7 @@ impl Problem {
                 "The Host header names a host that this server doesn't answer to. Use localhost or an IP address, or start the server with --public-url.".into()
             }
             Self::CrossOrigin => {
-                "A page of another site may not do this. If the site is yours, start the server with --public-url.".into()
+                "A page of another site may not do this. If the site is yours, start the server with --public-url; if you trust it, with --allow-origin.".into()
             }
             Self::Internal => "Something went wrong here. The server's log says what, under this request's x-request-id.".into(),
         }

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -19,6 +19,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     public_urls: Vec<PublicUrl>,
+    /// Sites that are not ours and whose pages may do the same as our own.
+    other_sites: Vec<PublicUrl>,
 }
 
 /// An address under which people reach the server, such as `https://board.example.org`.
@@ -107,10 +109,27 @@ fn read_origin(text: &str) -> Option<PublicUrl> {
 }
 
 impl Guard {
-    /// A guard that lets these addresses in besides `localhost` and IP addresses.
+    /// A guard that lets these addresses in besides `localhost` and IP addresses, and the pages of
+    /// those sites.
     #[must_use]
-    pub fn new(public_urls: Vec<PublicUrl>) -> Self {
-        Self { public_urls }
+    pub fn new(public_urls: Vec<PublicUrl>, other_sites: Vec<PublicUrl>) -> Self {
+        Self {
+            public_urls,
+            other_sites,
+        }
+    }
+
+    /// Whether pages of any other site are allowed.
+    pub(super) fn allows_others(&self) -> bool {
+        !self.other_sites.is_empty()
+    }
+
+    /// The origin of a request, if it is a site that is not ours and allowed.
+    pub(super) fn other_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let origin = origins.next().filter(|_| origins.next().is_none())?;
+        let site = read_origin(origin.to_str().ok()?)?;
+        self.other_sites.contains(&site).then_some(origin)
     }
 
     /// Whether a request speaks to us. An HTTP/1.0 request may leave `Host` out.
@@ -156,7 +175,9 @@ impl Guard {
                     .ok()
                     .and_then(read_origin)
                     .is_some_and(|origin| {
-                        is_same_site(&origin, uri, headers) || self.public_urls.contains(&origin)
+                        is_same_site(&origin, uri, headers)
+                            || self.public_urls.contains(&origin)
+                            || self.other_sites.contains(&origin)
                     })
             }
             (Some(_), Some(_)) => false,
@@ -200,13 +221,13 @@ pub(super) async fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn guard() -> Guard {
-        Guard::new(vec![
+        let ours = vec![
             "https://board.example.org".parse().unwrap(),
             "http://lan.example:8080/".parse().unwrap(),
-        ])
+        ];
+        Guard::new(ours, vec!["https://wiki.example".parse().unwrap()])
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -303,6 +324,32 @@ mod tests {
             ("origin", "http://evil.example"),
             ("host", "localhost:3000")
         ]));
+    }
+
+    #[test]
+    fn a_page_of_an_allowed_site_passes_but_its_name_is_no_host_of_ours() {
+        let origin = |origin: &str| headers(&[("origin", origin), ("host", "localhost")]);
+        let wiki = origin("https://wiki.example:443");
+        let uri = Uri::from_static("/");
+        assert!(guard().is_origin_ours(&uri, &wiki));
+        assert_eq!(
+            guard().other_origin(&wiki).unwrap(),
+            "https://wiki.example:443"
+        );
+        assert!(!guard().is_ours("wiki.example"));
+        for other in [
+            "http://wiki.example",
+            "https://wiki.example:444",
+            "null",
+            "*",
+        ] {
+            assert!(!guard().is_origin_ours(&uri, &origin(other)), "{other}");
+            assert_eq!(guard().other_origin(&origin(other)), None, "{other}");
+        }
+        assert_eq!(
+            guard().other_origin(&origin("https://board.example.org")),
+            None
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod answer;
 mod assets;
 mod boards;
 mod connection;
+mod cors;
 mod decode;
 mod events;
 mod guard;
@@ -79,12 +80,16 @@ pub fn router(app: App) -> Router {
         .fallback(assets::beside_page)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.
+        // A page of a site that was allowed may ask whether it may ask.
+        .layer(from_fn_with_state(app.clone(), cors::permit))
         // Another site's page gets no further than this.
         .layer(from_fn_with_state(app.clone(), guard::check))
         // A panic ends its own request with a 500.
         .layer(CatchPanicLayer::custom(answer::panicked))
         // A refusal that leaves the body unread says that the connection ends.
         .layer(from_fn(unread::say_if_unread))
+        // What is answered, refusals too, is for pages of ours and of allowed sites to read.
+        .layer(from_fn_with_state(app.clone(), cors::share))
         // Whatever is answered, a browser takes it for what it says it is.
         .layer(map_response(answer::never_guess))
         // Every request has an id and a line in the log, the refused and the failed ones too.

@@ -54,6 +54,7 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "listen",
             "data",
             "public-url",
+            "allow-origin",
             "trusted-proxy",
             "tls-cert",
             "tls-key",
@@ -143,6 +144,10 @@ async fn what_can_not_be_served_is_refused_with_a_sentence_before_anything_is_ma
                 "https://board.example.org",
             ],
         );
+    }
+    for origin in ["*", "null", "wiki.example", "https://wiki.example/page", ""] {
+        let output = run(&data, &["--allow-origin", origin]).await;
+        check_refused(&output, 1, &["--allow-origin", &format!("{origin:?}")]);
     }
     for (proxy, says) in [
         ("proxy.example.org", "loopback"),
