@@ -108,6 +108,43 @@ pub const EVENTS_KEPT_DAYS: u32 = 30;
 /// Events kept for each board whatever their age (a setting's default).
 pub const EVENTS_KEPT_COUNT: u64 = 10_000;
 
+/// Accounts, disabled ones included: what one machine's board server is for.
+pub const USERS_MAX: usize = 10_000;
+/// Members of a board: more is no board that people share.
+pub const MEMBERS_PER_BOARD_MAX: usize = 1_000;
+/// Sessions of a person; past it the oldest one ends. A person has a few devices, and forgets some.
+pub const SESSIONS_PER_USER_MAX: usize = 50;
+/// Tokens of an account.
+pub const TOKENS_PER_USER_MAX: usize = 100;
+/// Boards that a token can be limited to.
+pub const BOARDS_PER_TOKEN_MAX: usize = 100;
+/// Characters in a person's name, which stands in every event that they cause.
+pub const PERSON_NAME_CHARS_MAX: usize = 100;
+/// Characters in a token's name, likewise.
+pub const TOKEN_NAME_CHARS_MAX: usize = 100;
+/// Characters in a login: fewer is a typing mistake.
+pub const LOGIN_CHARS_MIN: usize = 3;
+/// Characters in a login: an address fits.
+pub const LOGIN_CHARS_MAX: usize = 100;
+/// Characters in a password: fewer can be guessed.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Characters in a password: a sentence fits.
+pub const PASSWORD_CHARS_MAX: usize = 200;
+/// Bytes of a password: what that many characters can take, and what hashing it may cost.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// Characters of a kept password, a PHC string: some twice what ours have.
+pub const PASSWORD_HASH_CHARS_MAX: usize = 256;
+/// Characters kept of what a browser calls itself.
+pub const AGENT_CHARS_MAX: usize = 200;
+/// Days without a request after which a session ends.
+pub const SESSION_IDLE_DAYS: u32 = 30;
+/// Days after which a session ends however much it is used.
+pub const SESSION_DAYS_MAX: u32 = 180;
+/// Days for which the link to set a password is good: over a weekend and a holiday.
+pub const INVITE_DAYS: u32 = 7;
+/// Seconds between two notes that a session or token is in use.
+pub const SEEN_SECONDS: u64 = 60;
+
 /// Bytes of a board's newest segments held in memory while somebody watches it.
 pub const TAIL_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of all boards' tails together; past it a board keeps nothing and its watchers read the log.

@@ -2,7 +2,10 @@
 //! that exists is valid: parsing happens once, at the edge, and what fails says why.
 
 use crate::cursor::Cursor;
-use crate::limits::{DESCRIPTION_JSON_BYTES_MAX, ID_CHARS_MAX, NAME_CHARS_MAX, TITLE_CHARS_MAX};
+use crate::limits::{
+    DESCRIPTION_JSON_BYTES_MAX, ID_CHARS_MAX, LOGIN_CHARS_MAX, LOGIN_CHARS_MIN, NAME_CHARS_MAX,
+    PERSON_NAME_CHARS_MAX, TITLE_CHARS_MAX, TOKEN_NAME_CHARS_MAX,
+};
 use crate::rank::Rank;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -206,6 +209,12 @@ ids! {
     ListId "list"
     /// Names a task.
     TaskId "task"
+    /// Names a person, or a program with an account of its own.
+    UserId "user"
+    /// Names a device that is signed in.
+    SessionId "session"
+    /// Names a program's way in; no secret.
+    TokenId "token"
 }
 
 fn check_id(text: &str) -> Result<(), Malformed> {
@@ -265,6 +274,18 @@ pub enum Malformed {
     /// No RFC 3339 time with milliseconds.
     #[error("must be an RFC 3339 time")]
     Time,
+    /// Shorter than allowed.
+    #[error("must be at least {min} characters long")]
+    TooShort {
+        /// The shortest allowed.
+        min: usize,
+    },
+    /// Characters that nobody signs in with.
+    #[error("must consist of a-z, 0-9, . _ - @ and + only")]
+    LoginCharacters,
+    /// No hash of a password that this program makes.
+    #[error("must be a PHC string")]
+    PasswordHash,
 }
 
 /// One line of text: not blank, no control characters, at most `max` characters.
@@ -294,6 +315,69 @@ pub struct Name(Arc<str>);
 /// A task's description: any text up to 32 KiB as encoded JSON; empty means none.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Description(Arc<str>);
+
+/// What a person is called: one line of 1 to 100 characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonName(Arc<str>);
+
+/// What a token is for: one line of 1 to 100 characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenName(Arc<str>);
+
+/// What a person signs in with, in lower case: 3 to 100 of `a-z 0-9 . _ - @ +`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Login(Arc<str>);
+
+impl PersonName {
+    /// Reads a name from outside, kept to the letter.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        check_line(text, PERSON_NAME_CHARS_MAX).map(|()| Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TokenName {
+    /// Reads a name from outside, kept to the letter.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        check_line(text, TOKEN_NAME_CHARS_MAX).map(|()| Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Login {
+    /// Reads a login from outside; upper and lower case are the same.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@+".contains(&byte);
+        match text.len() {
+            0 => Err(Malformed::Blank),
+            _ if !text.bytes().all(is_allowed) => Err(Malformed::LoginCharacters),
+            n if n < LOGIN_CHARS_MIN => Err(Malformed::TooShort {
+                min: LOGIN_CHARS_MIN,
+            }),
+            n if n > LOGIN_CHARS_MAX => Err(Malformed::TooLong {
+                max: LOGIN_CHARS_MAX,
+                unit: "characters",
+            }),
+            _ => Ok(Self(text.to_ascii_lowercase().into())),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Title {
     /// Reads a title from outside, kept to the letter.
@@ -345,6 +429,9 @@ impl Description {
 text_type!(Title);
 text_type!(Name);
 text_type!(Description);
+text_type!(PersonName);
+text_type!(TokenName);
+text_type!(Login);
 
 /// A moment: milliseconds since 1970 in UTC; RFC 3339 with three decimals on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -439,6 +526,16 @@ mod tests {
         }
         assert!(Name::parse(&"n".repeat(200)).is_ok());
         assert!(Name::parse(&"n".repeat(201)).is_err());
+    }
+
+    #[test]
+    fn a_login_is_short_plain_and_in_lower_case() {
+        for (text, kept) in [("ada", "ada"), ("Ada@Example.ORG", "ada@example.org")] {
+            assert_eq!(Login::parse(text).unwrap().as_str(), kept);
+        }
+        for bad in ["", "ad", " ada", "a da", "ädä", "ada\n", &"x".repeat(101)] {
+            assert!(Login::parse(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Every shape that crosses the wire or the writer's queue: what is asked ([`Command`]), by whom
-//! ([`Access`]), what happened ([`Event`]), what is answered ([`Outcome`]) and why not
-//! ([`Refusal`]).
+//! Every shape that crosses the wire or the writer's queue: what is asked ([`Command`]), what happened
+//! ([`Event`]), what is answered ([`Outcome`]) and why not ([`Refusal`]).
 
+use crate::access::{Access, Actor};
 use crate::cursor::BoardKey;
 use crate::limits::{IDEMPOTENCY_KEY_CHARS_MAX, LISTS_PER_BOARD_MAX, TASKS_PER_BOARD_MAX};
 use crate::model::{
@@ -137,56 +137,6 @@ pub enum Slot<Id> {
     /// Directly after this sibling.
     After(Id),
 }
-
-/// What a caller was granted when the request came in. The writer looks at it again inside the
-/// transaction: a thing may have moved, or rights may have changed, since.
-#[derive(Clone, Debug)]
-pub struct Access {
-    caller: String,
-    reach: Reach,
-}
-
-#[derive(Clone, Debug)]
-enum Reach {
-    EveryBoard,
-}
-
-impl Access {
-    /// What open mode grants to everyone: every board, to nobody in particular.
-    #[must_use]
-    pub fn open() -> Self {
-        Self {
-            caller: String::new(),
-            reach: Reach::EveryBoard,
-        }
-    }
-
-    /// Whether it was granted for this board.
-    #[must_use]
-    pub fn reaches(&self, _board_id: &BoardId) -> bool {
-        match self.reach {
-            Reach::EveryBoard => true,
-        }
-    }
-
-    /// The scope of idempotency keys: one per caller, empty in open mode.
-    #[must_use]
-    pub fn caller(&self) -> &str {
-        &self.caller
-    }
-
-    /// Who events name as their author: nobody in open mode.
-    #[must_use]
-    pub fn actor(&self) -> Option<Actor> {
-        match self.reach {
-            Reach::EveryBoard => None,
-        }
-    }
-}
-
-/// Who did it. Without accounts there is nobody to name, so no value of it exists yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Actor {}
 
 /// A hash over everything that makes two requests the same one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -436,6 +386,68 @@ pub enum Refusal {
         "This Idempotency-Key was used for another request. Use a new key for each new request."
     )]
     KeyReused,
+    /// The credential was good when the request came, or there was none, and it isn't good now.
+    #[error("You are not signed in, or no longer. Sign in, or send a token that is good.")]
+    NotSignedIn,
+    /// The caller may see it, but not do that.
+    #[error("You may see this, but not change it like that. Ask an admin for another role.")]
+    NotAllowed,
+    /// Accounts are on already, or not on yet.
+    #[error("Accounts are {}.", if *.is_on { "on already" } else { "not on yet: set them up first" })]
+    Accounts {
+        /// Which of the two.
+        is_on: bool,
+    },
+    /// Nobody is known by this login, or not by this password, or they are disabled.
+    #[error("Login and password don't fit together.")]
+    WrongLogin,
+    /// A link that is spent, replaced, too old, or never was.
+    #[error("This link is no longer good. Ask an admin for a new one.")]
+    InviteGone,
+    /// No such account, session, token or member, as far as the caller may know.
+    #[error("There is no such {0}.")]
+    NoSuchPerson(PeopleKind),
+    /// Without them nobody could do what only admins can.
+    #[error("They are the last admin. Make somebody else an admin first.")]
+    LastAdmin,
+    /// Somebody signs in with it.
+    #[error("This login is taken. Choose another one.")]
+    LoginTaken,
+    /// There are as many as there may be.
+    #[error("There are {max} {what} already. Remove some first.")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        max: usize,
+    },
+    /// Only a person has passwords, sessions and links; only a program's tokens are made by others.
+    #[error("This can't be done for {0}.")]
+    WrongKind(&'static str),
+}
+
+/// What a change of people is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeopleKind {
+    /// An account.
+    User,
+    /// A session.
+    Session,
+    /// A token.
+    Token,
+    /// A member of a board.
+    Member,
+}
+
+impl std::fmt::Display for PeopleKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::User => "account",
+            Self::Session => "session",
+            Self::Token => "token",
+            Self::Member => "member",
+        })
+    }
 }
 
 fn full_max(kind: Kind) -> usize {

@@ -271,7 +271,7 @@ impl<V: View> Decider<'_, V> {
         Event {
             change,
             board_id: board_id.clone(),
-            by: self.request.access.actor(),
+            by: None,
             at: self.now,
         }
     }

@@ -1,7 +1,7 @@
 //! Who is asking, and what they may reach. In open mode everyone is the same nobody and reaches
 //! everything; which is why open mode listens on this machine only.
 
-use boardcast_core::protocol::Access;
+use boardcast_core::access::Access;
 
 /// How callers are told apart.
 #[derive(Clone, Copy, Debug, Default)]

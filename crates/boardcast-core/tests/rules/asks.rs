@@ -2,9 +2,10 @@
 //! ids, and three tasks.
 
 use crate::ledger::Ledger;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::BoardKey;
 use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Timestamp, Title};
-use boardcast_core::protocol::{Access, Command, Fingerprint, Precondition, Request, Slot};
+use boardcast_core::protocol::{Command, Fingerprint, Precondition, Request, Slot};
 use boardcast_core::rules::place::{Family, Sibling};
 
 /// When the boards of these tests were made.

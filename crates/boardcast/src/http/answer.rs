@@ -14,7 +14,7 @@ use boardcast_core::protocol::{Outcome, Refusal, Thing};
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use serde::Serialize;
@@ -291,6 +291,17 @@ fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::VersionMismatch { .. } => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),
         Refusal::PreconditionOnCreate => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
+        Refusal::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
+        Refusal::NotAllowed => (StatusCode::FORBIDDEN, "not_allowed"),
+        Refusal::Accounts { is_on: true } => (StatusCode::CONFLICT, "accounts_on"),
+        Refusal::Accounts { is_on: false } => (StatusCode::CONFLICT, "accounts_off"),
+        Refusal::WrongLogin => (StatusCode::UNAUTHORIZED, "wrong_login"),
+        Refusal::InviteGone => (StatusCode::GONE, "invite_gone"),
+        Refusal::NoSuchPerson(_) => (StatusCode::NOT_FOUND, "not_found"),
+        Refusal::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
+        Refusal::LoginTaken => (StatusCode::CONFLICT, "login_taken"),
+        Refusal::TooMany { .. } => (StatusCode::CONFLICT, "too_many"),
+        Refusal::WrongKind(_) => (StatusCode::CONFLICT, "wrong_kind"),
     }
 }
 
@@ -300,7 +311,19 @@ fn refusal_field(refusal: &Refusal) -> Option<&'static str> {
         Refusal::IdTaken => Some("id"),
         Refusal::VersionMismatch { .. } | Refusal::PreconditionOnCreate => Some("If-Match"),
         Refusal::KeyReused => Some("Idempotency-Key"),
-        Refusal::NotFound(_) | Refusal::ListGone | Refusal::BoardFull(_) => None,
+        Refusal::LoginTaken => Some("login"),
+        Refusal::NotFound(_)
+        | Refusal::ListGone
+        | Refusal::BoardFull(_)
+        | Refusal::NotSignedIn
+        | Refusal::NotAllowed
+        | Refusal::Accounts { .. }
+        | Refusal::WrongLogin
+        | Refusal::InviteGone
+        | Refusal::NoSuchPerson(_)
+        | Refusal::LastAdmin
+        | Refusal::TooMany { .. }
+        | Refusal::WrongKind(_) => None,
     }
 }
 
@@ -337,6 +360,10 @@ impl IntoResponse for Problem {
         };
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, content_type, frame::json(&problem)).into_response();
+        if code == "not_signed_in" {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -7,11 +7,10 @@ use super::decode::{Fields, Parameters};
 use crate::outside::random_bytes;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use boardcast_core::access::Access;
 use boardcast_core::limits::{BODY_BYTES_MAX, BODY_SECONDS_MAX, IDEMPOTENCY_KEY_CHARS_MAX};
 use boardcast_core::model::Timestamp;
-use boardcast_core::protocol::{
-    Access, Command, Fingerprint, IdempotencyKey, Outcome, Precondition,
-};
+use boardcast_core::protocol::{Command, Fingerprint, IdempotencyKey, Outcome, Precondition};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Parts;

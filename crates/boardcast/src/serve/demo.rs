@@ -5,9 +5,10 @@ use crate::config::ServeArgs;
 use crate::outside::{Outside, random_bytes};
 use crate::store::Failure;
 use anyhow::{Context, ensure};
+use boardcast_core::access::Access;
 use boardcast_core::cursor::BoardKey;
 use boardcast_core::model::{BoardId, Description, ListId, Malformed, Name, TaskId, Title};
-use boardcast_core::protocol::{Access, Command, Request, Slot};
+use boardcast_core::protocol::{Command, Request, Slot};
 
 /// Notes in the file that its first start is over, and whether that made the demo board.
 const SETTING: &str = "demo";

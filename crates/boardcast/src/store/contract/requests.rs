@@ -1,11 +1,10 @@
 //! Requests as tests ask them: the ids are the names, everything else is plain.
 
 use super::IntoRequest;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::BoardKey;
 use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Title};
-use boardcast_core::protocol::{
-    Access, Command, Fingerprint, IdempotencyKey, Precondition, Request, Slot,
-};
+use boardcast_core::protocol::{Command, Fingerprint, IdempotencyKey, Precondition, Request, Slot};
 
 impl IntoRequest for Command {
     fn into_request(self) -> Request {

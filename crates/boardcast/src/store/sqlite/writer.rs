@@ -424,7 +424,11 @@ impl Batch<'_> {
         key: &IdempotencyKey,
     ) -> Result<Option<Outcome>, Stopped> {
         let sql = "SELECT fingerprint, board_id, outcome FROM answer WHERE caller = ? AND key = ? AND at >= ?";
-        let bound = params![request.access.caller(), key.key, oldest_answer(self.now).0];
+        let bound = params![
+            request.access.key_scope(),
+            key.key,
+            oldest_answer(self.now).0
+        ];
         let kept = rows::one(self.connection, sql, bound, |row| {
             let fingerprint: [u8; 32] = row.get(0)?;
             let board_id = rows::text(row, 1, BoardId::parse)?;
@@ -449,7 +453,7 @@ impl Batch<'_> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params![
-                request.access.caller(),
+                request.access.key_scope(),
                 key.key,
                 key.fingerprint.0,
                 decision.board_id.as_str(),
