@@ -12,7 +12,8 @@
 //! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
 //! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
 //! that way, or by `kill -9`, again and again under a load, and judges; [`churn`] lets clients come and
-//! go, and looks at what they leave. [`mod@bench`] measures.
+//! go, and looks at what they leave. [`mod@bench`] measures. A [`probe`] tests a server that runs
+//! somewhere, and [`mod@history`] judges what was written down.
 //!
 //! The simulator of `crates/boardcast` has no sockets and brings its bytes itself: it lets a [`witness`]
 //! judge each stream, a [`joint`] each stream of several boards, and one [`chronicle`] everything
@@ -28,6 +29,7 @@ pub mod cursor;
 mod dial;
 pub mod disk;
 pub mod fold;
+pub mod history;
 mod http1;
 pub mod joint;
 pub mod ledger;
@@ -36,6 +38,7 @@ pub mod merged;
 pub mod oracle;
 pub mod outage;
 pub mod power;
+pub mod probe;
 pub mod program;
 pub mod random;
 #[cfg(test)]

@@ -36,4 +36,5 @@ mod switching;
 mod takeover;
 mod things;
 mod tls;
+mod verdicts;
 mod wire;
