@@ -412,12 +412,12 @@ impl Shard {
     #[must_use]
     pub fn census(&self) -> Census {
         let mut census = Census::default();
-        for (_, entry) in &self.watchers {
+        for (_, entry) in self.watchers.iter() {
             let is_listed = matches!(entry.state, State::Listed(_));
-            let is_board_at_rest = !self.boards[entry.board as usize].is_runnable;
+            let is_board_at_rest = !self.boards[entry.board].is_runnable;
             census.up_to_date += usize::from(is_listed && is_board_at_rest);
             census.blocked += usize::from(entry.state == State::Blocked);
-            census.owed += entry.control.len();
+            census.owed += entry.control.as_ref().map_or(0, |control| control.len());
         }
         census
     }
