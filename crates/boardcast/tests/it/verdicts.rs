@@ -4,12 +4,13 @@
 use crate::child::ChildApp;
 use boardcast_sim::history::{Class, Line, judge};
 use boardcast_sim::probe::Probe;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 fn probe(address: SocketAddr) -> Probe {
     Probe {
@@ -32,6 +33,7 @@ async fn run(probe: Probe) -> Vec<Line> {
 async fn a_server_is_found_good_although_it_is_killed_meanwhile() {
     let mut app = ChildApp::start().await;
     let running = tokio::spawn(run(probe(app.address())));
+    // Some time in between; at which moment doesn't matter.
     tokio::time::sleep(Duration::from_secs(1)).await;
     app.kill().await;
     app.restart().await;
@@ -65,87 +67,109 @@ async fn a_middleman_that_omits_repeats_or_rewrites_one_event_is_found_out() {
         (Lie::Repeats, Class::Duplicate),
         (Lie::Rewrites, Class::Content),
     ] {
-        let verdict = judge(&run(probe(middleman(app.address(), lie))).await);
+        let verdict = judge(&run(probe(middleman(app.address(), lie).await)).await);
         let found = verdict.counts.keys().collect::<Vec<_>>();
         assert!(found.contains(&&class), "{class}: {:?}", verdict.wrong);
     }
     app.stop_in_order().await;
 }
 
-/// Passes requests on, one a connection, and tells one lie in one stream.
-fn middleman(server: SocketAddr, lie: Lie) -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+/// Passes everything on, but for one lie in one stream.
+async fn middleman(server: SocketAddr, lie: Lie) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let lies_left = Arc::new(AtomicUsize::new(1));
-    thread::spawn(move || {
-        for client in listener.incoming() {
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
             let lies_left = Arc::clone(&lies_left);
             // Whoever breaks a connection off has no more to say.
-            thread::spawn(move || client.and_then(|client| pass(client, server, lie, &lies_left)));
+            tokio::spawn(async move { pass(client, server, lie, &lies_left).await.ok() });
         }
     });
     address
 }
 
-fn pass(
-    mut client: TcpStream,
+/// A connection brings answers until it is asked for a stream, then that stream's chunks: an event each.
+async fn pass(
+    client: TcpStream,
     server: SocketAddr,
     lie: Lie,
     lies_left: &AtomicUsize,
-) -> std::io::Result<()> {
-    let upstream = TcpStream::connect(server)?;
-    let mut from_client = client.try_clone()?;
-    let mut to_server = upstream.try_clone()?;
-    let is_stream = Arc::new(Mutex::new(false));
-    let sees_stream = Arc::clone(&is_stream);
-    thread::spawn(move || {
-        let mut buffer = [0; 8 * 1024];
-        while let Ok(taken @ 1..) = from_client.read(&mut buffer) {
-            if String::from_utf8_lossy(&buffer[..taken]).contains("/events") {
-                *sees_stream.lock().unwrap() = true;
-            }
-            if to_server.write_all(&buffer[..taken]).is_err() {
-                return;
-            }
+) -> io::Result<()> {
+    let upstream = TcpStream::connect(server).await?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = upstream.into_split();
+    let is_stream = AtomicBool::new(false);
+    let asking = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let taken @ 1.. = from_client.read(&mut buffer).await? {
+            let asks_stream = String::from_utf8_lossy(&buffer[..taken]).contains("/events");
+            is_stream.fetch_or(asks_stream, Ordering::Relaxed);
+            to_server.write_all(&buffer[..taken]).await?;
         }
-        let _ = to_server.shutdown(std::net::Shutdown::Both);
-    });
-    let mut lines = BufReader::new(upstream.try_clone()?);
-    let mut line = Vec::new();
-    // Each event is a chunk: its length, its data, its id, a blank line, and the chunk's own end.
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        let length = String::from_utf8_lossy(&line);
-        let length = usize::from_str_radix(length.trim_end(), 16).ok();
-        if let Some(length) = length.filter(|length| *length > 0 && *is_stream.lock().unwrap()) {
-            let mut chunk = vec![0; length + 2];
-            lines.read_exact(&mut chunk)?;
-            let text = String::from_utf8_lossy(&chunk);
-            let is_event = text.starts_with("data: {\"type\":\"task_");
-            let lies = is_event
-                && lies_left
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                        left.checked_sub(1)
-                    })
-                    .is_ok();
-            let truth = [line.as_slice(), &chunk].concat();
-            match lie {
-                Lie::Omits if lies => {}
-                Lie::Repeats if lies => client.write_all(&[truth.as_slice(), &truth].concat())?,
-                Lie::Rewrites if lies => {
-                    let other = text.replacen("\"title\":\"", "\"title\":\"\\u0061", 1);
-                    let other = other.replacen("\"taskId\":\"", "\"taskId\":\"a", 1);
-                    let other = other.trim_end_matches("\r\n").as_bytes().to_vec();
-                    write!(client, "{:x}\r\n", other.len())?;
-                    client.write_all(&other)?;
-                    client.write_all(b"\r\n")?;
+        Ok(())
+    };
+    let answering = async {
+        let mut pending = Vec::new();
+        while from_server.read_buf(&mut pending).await? > 0 {
+            if is_stream.load(Ordering::Relaxed) {
+                while let Some(chunk) = take_chunk(&mut pending) {
+                    let text = String::from_utf8_lossy(&chunk);
+                    // Deletions have no text to be rewritten.
+                    let is_event = text.contains("as number") && !text.contains("\"snapshot\"");
+                    let told = if is_event && take_one(lies_left) {
+                        lie.instead_of(&chunk)
+                    } else {
+                        chunk
+                    };
+                    to_client.write_all(&told).await?;
                 }
-                _ => client.write_all(&truth)?,
+            } else {
+                to_client.write_all(&std::mem::take(&mut pending)).await?;
             }
-        } else {
-            client.write_all(&line)?;
         }
-        line.clear();
+        Ok(())
+    };
+    // Either side's end is the end.
+    tokio::select! {
+        end = asking => end,
+        end = answering => end,
     }
-    let _ = upstream.shutdown(std::net::Shutdown::Both);
-    client.shutdown(std::net::Shutdown::Both)
+}
+
+/// The answer's head, then chunk after chunk, each with its length and its end.
+fn take_chunk(pending: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let find = |bytes: &[u8], what: &str| {
+        bytes
+            .windows(what.len())
+            .position(|at| at == what.as_bytes())
+    };
+    let len = if pending.starts_with(b"HTTP/") {
+        find(pending, "\r\n\r\n")? + 4
+    } else {
+        let digits = find(pending, "\r\n")?;
+        let length = std::str::from_utf8(&pending[..digits]).unwrap();
+        digits + 2 + usize::from_str_radix(length, 16).unwrap() + 2
+    };
+    (pending.len() >= len).then(|| pending.drain(..len).collect())
+}
+
+fn take_one(left: &AtomicUsize) -> bool {
+    let one_less = |left: usize| left.checked_sub(1);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+        .is_ok()
+}
+
+impl Lie {
+    fn instead_of(self, chunk: &[u8]) -> Vec<u8> {
+        match self {
+            Lie::Omits => Vec::new(),
+            Lie::Repeats => [chunk, chunk].concat(),
+            // As long as the truth, which the chunk's length has told already.
+            Lie::Rewrites => {
+                let text = String::from_utf8(chunk.to_vec()).unwrap();
+                text.replacen("as number", "as NUMBER", 1).into_bytes()
+            }
+        }
+    }
 }
