@@ -42,6 +42,14 @@ pub const LINGER_SECONDS_MAX: u64 = BODY_SECONDS_MAX;
 /// Seconds of silence after which such a client has stopped sending.
 pub const LINGER_QUIET_SECONDS_MAX: u64 = 2;
 
+/// Writes a second for each client address (a setting's default): many times what a person does, and
+/// a small part of what the writer can.
+pub const WRITES_PER_SECOND: u32 = 50;
+/// Seconds whose writes may come at once: somebody who brings a list along.
+pub const WRITES_BURST_SECONDS: i64 = 10;
+/// Places in each of the two rows that remember who used how much: half a megabyte, of which only what
+/// is used is ever touched. With a thousand callers at their limit one in a thousand others shares both.
+pub const RATE_PLACES: usize = 32 * 1024;
 /// Seconds in which a TLS handshake must be done: a few round trips, over the slowest line.
 pub const HANDSHAKE_SECONDS_MAX: u64 = 10;
 /// Handshakes under way; past it the oldest is given up. Each holds some 40 KB, and an honest one is

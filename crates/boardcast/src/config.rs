@@ -3,7 +3,7 @@
 
 mod help;
 
-use boardcast_core::limits::{EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS};
+use boardcast_core::limits::{EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS, WRITES_PER_SECOND};
 use clap::builder::BoolishValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -155,6 +155,17 @@ pub struct ServeArgs {
     #[arg(long, env = "BOARDCAST_INSECURE_OPEN", value_parser = BoolishValueParser::new())]
     pub insecure_open: bool,
 
+    /// Writes a second for each client address beyond this machine, ten times as many at once; 0 sets no
+    /// limit. Clients behind a proxy are told apart only if it is a trusted one.
+    #[arg(
+        long,
+        env = "BOARDCAST_WRITES_PER_SECOND",
+        value_name = "COUNT",
+        default_value_t = WRITES_PER_SECOND,
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
+    pub writes_per_second: u32,
+
     /// Days for which a board's events are kept for watchers that come back.
     #[arg(long, env = "BOARDCAST_KEEP_DAYS", value_name = "DAYS", default_value_t = EVENTS_KEPT_DAYS)]
     pub keep_days: u32,
@@ -238,6 +249,7 @@ impl Default for ServeArgs {
             tls_key: None,
             no_demo: false,
             insecure_open: false,
+            writes_per_second: WRITES_PER_SECOND,
             keep_days: EVENTS_KEPT_DAYS,
             keep_events: EVENTS_KEPT_COUNT,
             web_dir: None,

@@ -7,7 +7,7 @@ use crate::auth::Auth;
 use crate::config::ServeArgs;
 use crate::engine::Engine;
 use crate::http::{
-    App, Assets, Connections, Guard, PublicUrl, Service, Tls, TrustedProxies, router,
+    App, Assets, Connections, Edge, Guard, PublicUrl, Service, Tls, TrustedProxies, router,
 };
 use crate::outside::Outside;
 use crate::store::Retention;
@@ -79,12 +79,14 @@ impl Server {
         // The difference is for requests: streams alone can't shut everyone else out.
         let streams_max = connections_max - connections_max / 10;
         let last_ordinal = opened.writer.last_ordinal()?;
+        let edge = Edge::new(args.writes_per_second, &*outside);
         let engine = Engine::start(opened, last_ordinal, outside, streams_max, args.bodies_only)?;
         let app = App {
             engine: Arc::clone(&engine),
             auth: Auth::Open,
             guard: Arc::new(guard),
             assets: Arc::new(assets),
+            edge: Arc::new(edge),
         };
         let (drain_tx, drain_rx) = watch::channel(false);
         let connection_permits = Arc::new(Semaphore::new(connections_max));

@@ -200,6 +200,11 @@ pub(super) enum Problem {
     WrongHost,
     /// A page of another site sent it.
     CrossOrigin,
+    /// More than this caller is granted.
+    TooManyRequests {
+        /// Seconds until there is room for another.
+        wait_seconds: u64,
+    },
     /// Ours; the cause is in the log.
     Internal,
 }
@@ -233,6 +238,7 @@ impl Problem {
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
             Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
+            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -266,7 +272,18 @@ impl Problem {
             Self::CrossOrigin => {
                 "A page of another site may not do this. If the site is yours, start the server with --public-url; if you trust it, with --allow-origin.".into()
             }
+            Self::TooManyRequests { wait_seconds } => {
+                format!("Too many requests from this address. Nothing happened; try again in {wait_seconds} s.")
+            }
             Self::Internal => "Something went wrong here. The server's log says what, under this request's x-request-id.".into(),
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests { wait_seconds } => Some(*wait_seconds),
+            Self::Failed(Failure::Busy | Failure::Closing | Failure::Unavailable) => Some(1),
+            _ => None,
         }
     }
 
@@ -364,10 +381,9 @@ impl IntoResponse for Problem {
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            let seconds = HeaderValue::from(seconds);
+            response.headers_mut().insert(RETRY_AFTER, seconds);
         }
         response
     }

@@ -7,6 +7,7 @@ mod boards;
 mod connection;
 mod cors;
 mod decode;
+mod edge;
 mod events;
 mod guard;
 mod health;
@@ -14,6 +15,7 @@ mod http2;
 mod lists;
 mod observe;
 mod peer;
+mod rate;
 mod tasks;
 mod tls;
 mod unread;
@@ -21,6 +23,7 @@ mod write;
 
 pub use assets::{Asset, Assets, embedded_names};
 pub use connection::{Connections, Service};
+pub use edge::Edge;
 pub use guard::{Guard, PublicUrl};
 pub use peer::{Link, Peer, TrustedProxies};
 pub use tls::Tls;
@@ -45,6 +48,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// The board in the browser.
     pub assets: Arc<Assets>,
+    /// What strangers are granted.
+    pub edge: Arc<Edge>,
 }
 
 /// All routes and all middleware.
@@ -80,6 +85,8 @@ pub fn router(app: App) -> Router {
         .fallback(assets::beside_page)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.
+        // Whoever writes too much waits before anything is read.
+        .layer(from_fn_with_state(app.clone(), rate::limit_writes))
         // A page of a site that was allowed may ask whether it may ask.
         .layer(from_fn_with_state(app.clone(), cors::permit))
         // Another site's page gets no further than this.

@@ -60,6 +60,7 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "tls-key",
             "no-demo",
             "insecure-open",
+            "writes-per-second",
             "keep-days",
             "keep-events",
             "web-dir",
@@ -86,6 +87,7 @@ async fn what_is_no_flag_or_no_value_of_it_ends_with_code_2() {
         (&["--listen", "here"], "--listen"),
         (&["--keep-days", "-1"], "-1"),
         (&["--keep-events", "many"], "--keep-events"),
+        (&["--writes-per-second", "1000001"], "--writes-per-second"),
         (&["--data", ""], "--data"),
     ] {
         let output = run_command(Command::new(BINARY).args(args)).await;

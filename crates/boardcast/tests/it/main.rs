@@ -31,6 +31,7 @@ mod restore;
 mod safe_writes;
 mod second;
 mod stall;
+mod strangers;
 mod stream;
 mod switching;
 mod takeover;

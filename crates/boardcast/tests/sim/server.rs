@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use boardcast::auth::Auth;
 use boardcast::engine::{Engine, Parts};
-use boardcast::http::{App, Assets, Guard, Peer, router};
+use boardcast::http::{App, Assets, Edge, Guard, Peer, router};
 use boardcast::live::hub::Hub;
 use boardcast::live::{Hangup, Log};
 use boardcast::store::Retention;
@@ -86,12 +86,14 @@ impl Server {
             log: Arc::clone(&log) as Arc<dyn Log>,
             hub: Arc::clone(&hub),
         };
+        let edge = Edge::new(0, &*nature);
         let engine = Engine::around(parts, nature, STREAMS_MAX);
         let app = App {
             engine: Arc::clone(&engine),
             auth: Auth::Open,
             guard: Arc::new(Guard::default()),
             assets: Arc::new(Assets::embedded()),
+            edge: Arc::new(edge),
         };
         Ok(Self {
             router: router(app),

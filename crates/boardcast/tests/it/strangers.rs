@@ -1,0 +1,128 @@
+//! What one client beyond this machine may ask for. The tests come through a proxy that was named,
+//! which is the only way to seem to come from elsewhere. Contract 2: 429 with `Retry-After`, and nothing
+//! happened.
+
+use crate::app::{TestApp, TimeSpan};
+use boardcast_sim::client::{Answer, Request};
+use boardcast_sim::stream::EventStream;
+use serde_json::json;
+
+/// One write a second, ten at once.
+async fn start() -> TestApp {
+    TestApp::start_with(|args| {
+        args.trusted_proxies = vec!["loopback".into()];
+        args.writes_per_second = 1;
+    })
+    .await
+}
+
+fn write(from: &str) -> Request {
+    let task = json!({ "listId": "list-todo", "title": "x" });
+    Request::new("POST", "/tasks")
+        .json(&task)
+        .header("X-Forwarded-For", from)
+}
+
+/// Writes until it is refused.
+async fn use_up(app: &TestApp, from: &str) -> Answer {
+    // More than ten only because time goes by meanwhile.
+    for _ in 0..1_000 {
+        let answer = app.send(write(from)).await;
+        if answer.status != 201 {
+            return answer;
+        }
+    }
+    panic!("{from} was never refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_too_much_is_told_when_to_go_on_and_delays_nobody_else() {
+    let app = start().await;
+    let refused = use_up(&app, "203.0.113.9").await.expect(429);
+    assert_eq!(
+        refused.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.json()["code"], "too_many_requests");
+    // Whoever else it is.
+    for other in ["203.0.113.10", "2001:db8::1", "127.0.0.1", ""] {
+        app.send(write(other)).await.expect(201);
+    }
+    // What it only reads or watches is not counted.
+    let headers = [("X-Forwarded-For", "203.0.113.9")];
+    for _ in 0..50 {
+        let read = Request::new("GET", "/boards").header(headers[0].0, headers[0].1);
+        app.send(read).await.expect(200);
+    }
+    let opened = EventStream::open(app.address(), "/boards/board-1/events", &headers).await;
+    assert_eq!(opened.expect("a stream").status, 200);
+    app.clock().jump(TimeSpan::hours(1));
+    app.send(write("203.0.113.9")).await.expect(201);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_write_has_done_nothing_and_goes_through_later_under_its_key() {
+    let app = start().await;
+    let keyed = |n: usize| {
+        let task = json!({ "listId": "list-todo", "title": "x", "id": format!("t{n}") });
+        let request = Request::new("POST", "/tasks").json(&task);
+        let request = request.header("Idempotency-Key", format!("key-{n}"));
+        request.header("X-Forwarded-For", "203.0.113.9")
+    };
+    let mut first_refused = 0;
+    while app.send(keyed(first_refused)).await.status == 201 {
+        first_refused += 1;
+    }
+    assert!(first_refused >= 10, "{first_refused}");
+    app.get(&format!("/tasks/t{first_refused}"))
+        .await
+        .expect(404);
+    app.clock().jump(TimeSpan::hours(1));
+    app.send(keyed(first_refused)).await.expect(201);
+    app.stop().await;
+}
+
+/// What stands left of the proxy's own word, and who is next door.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_gets_more_by_pretending_to_be_somebody_else() {
+    let app = start().await;
+    use_up(&app, "203.0.113.9").await.expect(429);
+    let mut refused = 0;
+    for n in 0..100 {
+        let pretended = format!("198.51.100.{n}, 203.0.113.9");
+        let also = write(&pretended)
+            .header("X-Real-IP", format!("198.51.100.{n}"))
+            .header("Forwarded", format!("for=198.51.100.{n}"));
+        refused += usize::from(app.send(also).await.status == 429);
+    }
+    assert!(refused > 50, "{refused} of 100");
+    use_up(&app, "2001:db8:0:1::1").await.expect(429);
+    let neighbours = async |n: u32| app.send(write(&format!("2001:db8:0:1::{n}"))).await.status;
+    let mut refused = 0;
+    for n in 2..102 {
+        refused += usize::from(neighbours(n).await == 429);
+    }
+    assert!(refused > 50, "{refused} of 100");
+    app.stop().await;
+}
+
+/// As every program on this machine, the load of the tests among them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn this_machine_is_not_limited_and_nobody_is_if_the_limit_is_0() {
+    let app = start().await;
+    for _ in 0..50 {
+        app.add_task("list-todo", "x").await;
+    }
+    app.stop().await;
+    let app = TestApp::start_with(|args| {
+        args.trusted_proxies = vec!["loopback".into()];
+        args.writes_per_second = 0;
+    })
+    .await;
+    for _ in 0..50 {
+        app.send(write("203.0.113.9")).await.expect(201);
+    }
+    app.stop().await;
+}
