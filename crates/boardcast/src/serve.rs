@@ -58,7 +58,7 @@ pub struct Server {
 impl Server {
     /// Opens the data file and listens. On return the first request can come.
     pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
-        refuse_strangers(args)?;
+        refuse_strangers(args, false)?;
         let guard = read_guard(args)?;
         let proxies = read_proxies(args)?;
         let tls = load_tls(args)?;
@@ -168,15 +168,25 @@ impl Server {
 
 const CONNECTIONS_DRAIN_MAX: Duration = Duration::from_secs(CONNECTIONS_DRAIN_SECONDS_MAX);
 
-fn refuse_strangers(args: &ServeArgs) -> anyhow::Result<()> {
-    if args.listen.ip().to_canonical().is_loopback() || args.insecure_open {
+/// Refuses to listen beyond this machine where that would give everything to everyone; or, with
+/// accounts, where their secrets would go over the wire as they are.
+fn refuse_strangers(args: &ServeArgs, has_accounts: bool) -> anyhow::Result<()> {
+    let address = args.listen;
+    let is_encrypted = args.tls_cert.is_some() || !args.trusted_proxies.is_empty();
+    if address.ip().to_canonical().is_loopback() || args.insecure_open {
         return Ok(());
     }
-    bail!(
-        "{} can be reached from other machines, and without accounts whoever connects can read and change \
-         everything. Listen on 127.0.0.1, or give --insecure-open if that is what you want.",
-        args.listen
-    )
+    match (has_accounts, is_encrypted) {
+        (true, true) => Ok(()),
+        (true, false) => bail!(
+            "{address} can be reached from other machines, and without TLS whoever is between can read passwords \
+             and tokens. Give --tls-cert and --tls-key, or name the proxy that ends TLS with --trusted-proxy."
+        ),
+        (false, _) => bail!(
+            "{address} can be reached from other machines, and without accounts whoever connects can read and change \
+             everything. Listen on 127.0.0.1, or give --insecure-open if that is what you want."
+        ),
+    }
 }
 
 fn read_guard(args: &ServeArgs) -> anyhow::Result<Guard> {
@@ -247,4 +257,56 @@ fn connections_max() -> anyhow::Result<usize> {
         );
     }
     Ok(usize::try_from(descriptors - DESCRIPTORS_RESERVED)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(has_accounts: bool, change: impl FnOnce(&mut ServeArgs)) -> Option<String> {
+        let mut args = ServeArgs {
+            listen: SocketAddr::from(([192, 0, 2, 1], 3000)),
+            ..ServeArgs::default()
+        };
+        change(&mut args);
+        let refused = refuse_strangers(&args, has_accounts).err();
+        refused.map(|why| why.to_string())
+    }
+
+    fn with_tls(args: &mut ServeArgs) {
+        args.tls_cert = Some("cert.pem".into());
+    }
+
+    fn with_proxy(args: &mut ServeArgs) {
+        args.trusted_proxies = vec!["192.0.2.7".into()];
+    }
+
+    #[test]
+    fn with_accounts_it_listens_beyond_this_machine_where_something_ends_tls() {
+        assert_eq!(refusal(true, with_tls), None);
+        assert_eq!(refusal(true, with_proxy), None);
+        let why = refusal(true, |_| {}).expect("a refusal");
+        for says in [
+            "192.0.2.1:3000",
+            "passwords",
+            "--tls-cert",
+            "--trusted-proxy",
+        ] {
+            assert!(why.contains(says), "{why}");
+        }
+        let anyway = |args: &mut ServeArgs| args.insecure_open = true;
+        assert_eq!(refusal(true, anyway), None);
+    }
+
+    #[test]
+    fn without_accounts_tls_keeps_nobody_out() {
+        for change in [with_tls, with_proxy] {
+            let why = refusal(false, change).expect("a refusal");
+            assert!(why.contains("--insecure-open"), "{why}");
+        }
+        for listen in ["127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+            let listen = listen.parse().expect("an address");
+            assert_eq!(refusal(false, |args| args.listen = listen), None);
+        }
+    }
 }
