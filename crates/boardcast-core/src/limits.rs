@@ -42,6 +42,9 @@ pub const LINGER_SECONDS_MAX: u64 = BODY_SECONDS_MAX;
 /// Seconds of silence after which such a client has stopped sending.
 pub const LINGER_QUIET_SECONDS_MAX: u64 = 2;
 
+/// Streams that each client address may have open (a setting's default): the browsers of everyone in a
+/// building, each of which has one.
+pub const STREAMS_PER_ADDRESS: usize = 500;
 /// Writes a second for each client address (a setting's default): many times what a person does, and
 /// a small part of what the writer can.
 pub const WRITES_PER_SECOND: u32 = 50;

@@ -3,7 +3,9 @@
 
 mod help;
 
-use boardcast_core::limits::{EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS, WRITES_PER_SECOND};
+use boardcast_core::limits::{
+    EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS, STREAMS_PER_ADDRESS, WRITES_PER_SECOND,
+};
 use clap::builder::BoolishValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -128,7 +130,8 @@ pub struct ServeArgs {
     pub trusted_proxies: Vec<String>,
 
     /// Serve over TLS with the certificate in this PEM file, the server's own first and then those
-    /// that vouch for it; with --tls-key. HTTP/2 and HTTP/1.1 are spoken, and plain HTTP no more.
+    /// that vouch for it; its key must be given too. HTTP/2 and HTTP/1.1 are spoken, and plain HTTP no
+    /// more.
     #[arg(
         long,
         env = "BOARDCAST_TLS_CERT",
@@ -165,6 +168,16 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(..=1_000_000)
     )]
     pub writes_per_second: u32,
+
+    /// Streams that each client address beyond this machine may have open; 0 sets no limit. Whoever wants
+    /// more is told to come back. Clients behind a proxy are told apart only if it is a trusted one.
+    #[arg(
+        long,
+        env = "BOARDCAST_STREAMS_PER_ADDRESS",
+        value_name = "COUNT",
+        default_value_t = STREAMS_PER_ADDRESS
+    )]
+    pub streams_per_address: usize,
 
     /// Days for which a board's events are kept for watchers that come back.
     #[arg(long, env = "BOARDCAST_KEEP_DAYS", value_name = "DAYS", default_value_t = EVENTS_KEPT_DAYS)]
@@ -250,6 +263,7 @@ impl Default for ServeArgs {
             no_demo: false,
             insecure_open: false,
             writes_per_second: WRITES_PER_SECOND,
+            streams_per_address: STREAMS_PER_ADDRESS,
             keep_days: EVENTS_KEPT_DAYS,
             keep_events: EVENTS_KEPT_COUNT,
             web_dir: None,

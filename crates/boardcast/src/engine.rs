@@ -352,7 +352,7 @@ impl Engine {
             hangup,
             drain_rx: self.drain_tx.subscribe(),
             outside: Arc::clone(&self.outside),
-            permit,
+            permit: permit.into(),
         })
     }
 

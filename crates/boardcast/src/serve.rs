@@ -79,7 +79,7 @@ impl Server {
         // The difference is for requests: streams alone can't shut everyone else out.
         let streams_max = connections_max - connections_max / 10;
         let last_ordinal = opened.writer.last_ordinal()?;
-        let edge = Edge::new(args.writes_per_second, &*outside);
+        let edge = Edge::new(args.writes_per_second, args.streams_per_address, &*outside);
         let engine = Engine::start(opened, last_ordinal, outside, streams_max, args.bodies_only)?;
         let app = App {
             engine: Arc::clone(&engine),

@@ -2,18 +2,18 @@
 
 mod page;
 
-use super::App;
 use super::answer::{self, Problem};
 use super::decode::{Parameters, PathId};
+use super::{App, Peer};
 use crate::engine::{From, NoStream, Wish};
-use crate::live::body::{MergedStream, Stream};
 use crate::live::{Hangup, Heartbeat};
+use crate::outside::random_within;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
-use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX};
+use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX, RETRY_SPREAD_MS};
 use boardcast_core::model::BoardId;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
@@ -21,6 +21,7 @@ use http::{HeaderMap, Version};
 /// The log of one board, as the caller accepts it.
 pub(super) async fn watch(
     State(app): State<App>,
+    Extension(peer): Extension<Peer>,
     Extension(hangup): Extension<Hangup>,
     version: Version,
     board_id: Result<PathId<BoardId>, Problem>,
@@ -37,6 +38,9 @@ pub(super) async fn watch(
         None => From::Head,
         Some(place) => from_cursor(place),
     };
+    let Ok(permit) = app.edge.admit_stream(&peer) else {
+        return Ok(turn_away(&app, version));
+    };
     let watched = match board_id {
         Ok(PathId(board_id)) => {
             let access = app.auth.access();
@@ -46,8 +50,12 @@ pub(super) async fn watch(
         }
         Err(_) => Err(NoStream::NoBoard),
     };
-    let (watched, offer) = match watched.map(Stream::into_body) {
-        Ok((body, offer)) => (Ok(body), Some(offer)),
+    let (watched, offer) = match watched {
+        Ok(mut stream) => {
+            stream.line.permit.count_for(permit);
+            let (body, offer) = stream.into_body();
+            (Ok(body), Some(offer))
+        }
         Err(none) => (Err(none), None),
     };
     let mut response = answer(version, watched, place.is_some())?;
@@ -60,6 +68,7 @@ pub(super) async fn watch(
 /// The logs of several boards in one stream.
 pub(super) async fn watch_many(
     State(app): State<App>,
+    Extension(peer): Extension<Peer>,
     Extension(hangup): Extension<Hangup>,
     version: Version,
     mut parameters: Parameters,
@@ -72,15 +81,24 @@ pub(super) async fn watch_many(
     let (place, wishes) = read_wishes(parameters, &headers)?;
     let boards = place_each(boards, place.as_deref(), wishes.snapshot);
     let access = app.auth.access();
+    let Ok(permit) = app.edge.admit_stream(&peer) else {
+        return Ok(turn_away(&app, version));
+    };
     let watched = app
         .engine
         .watch_many(&access, boards, wishes.heartbeat, hangup)
         .await;
-    answer(
-        version,
-        watched.map(MergedStream::into_body),
-        place.is_some(),
-    )
+    let watched = watched.map(|mut stream| {
+        stream.line.permit.count_for(permit);
+        stream.into_body()
+    });
+    answer(version, watched, place.is_some())
+}
+
+/// As overload does.
+fn turn_away(app: &App, version: Version) -> Response {
+    let retry_ms = random_within(app.engine.outside(), &RETRY_SPREAD_MS);
+    answer::turned_away(version, retry_ms)
 }
 
 /// A caller with a cursor whose board is gone is told never to come back; one without, that there is

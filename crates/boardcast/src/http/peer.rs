@@ -88,6 +88,18 @@ impl Peer {
             .expect("a peer is judged before the request is routed")
     }
 
+    /// Whom it is counted with: of version 6 the network of 64 bits, which is what one customer has.
+    #[must_use]
+    pub fn network(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(_) => self.address,
+            IpAddr::V6(address) => {
+                let network = address.to_bits() & (u128::MAX << 64);
+                Ipv6Addr::from_bits(network).into()
+            }
+        }
+    }
+
     /// Whether secrets may go either way: nobody between can read along.
     #[must_use]
     pub fn is_secure(&self) -> bool {
@@ -364,6 +376,15 @@ mod tests {
         };
         assert!(through(b"https") && !through(b"http"));
         assert!(judge("127.0.0.1", &named, &[]).is_secure());
+    }
+
+    #[test]
+    fn of_version_6_a_client_is_counted_with_its_network() {
+        let network = |address| judge(address, &TrustedProxies::default(), &[]).network();
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("203.0.113.9"), network("203.0.113.10"));
+        assert_eq!(network("::ffff:203.0.113.9"), network("203.0.113.9"));
     }
 
     #[test]

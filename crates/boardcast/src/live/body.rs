@@ -6,7 +6,7 @@ use super::hub::{After, Hub, Seat};
 use super::merge::MergeStep;
 use super::pins::Part;
 use super::watcher::Step;
-use super::{Hangup, Log, Merge, Pins, ReadError, Snapshot, Watcher};
+use super::{Hangup, Log, Merge, Pins, ReadError, Snapshot, StreamPermit, Watcher};
 use crate::outside::{Outside, random_within};
 use crate::spine;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// What every stream needs besides its place. Dropping it leaves nothing behind.
@@ -35,7 +35,7 @@ pub struct Line {
     /// For spreading those that are sent away.
     pub outside: Arc<dyn Outside>,
     /// One of the streams that may be open.
-    pub permit: OwnedSemaphorePermit,
+    pub permit: StreamPermit,
 }
 
 /// A stream of one board.

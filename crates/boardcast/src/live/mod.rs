@@ -9,6 +9,7 @@ mod chunks;
 pub mod hub;
 mod merge;
 mod pages;
+mod permit;
 mod pins;
 pub mod reactor;
 pub mod shard;
@@ -21,6 +22,7 @@ mod watcher;
 mod wheel;
 
 pub use merge::{Asked, Merge};
+pub use permit::{AddressPermit, AddressStreams, StreamPermit};
 pub use pins::{Hangup, Part, Pins};
 pub use socket::GuardedSocket;
 pub use watcher::{Heartbeat, Start, Watcher};

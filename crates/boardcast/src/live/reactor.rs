@@ -9,7 +9,7 @@ use super::pages::Pages;
 use super::shard::{Ask, Census, Ending, Sent, Shard, Sink, Token};
 use super::socket::limit_unacknowledged;
 use super::waking::{self, Wake};
-use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, Watcher};
+use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher};
 use crate::outside::Outside;
 use crate::spine;
 use boardcast_core::cursor::Cursor;
@@ -49,7 +49,7 @@ pub struct Joining {
 }
 
 /// What counts a watcher: as a stream, and as a connection.
-pub type Permits = [OwnedSemaphorePermit; 2];
+pub type Permits = (StreamPermit, OwnedSemaphorePermit);
 
 /// What the thread is told. Bounded: a board is told of once until it was looked at, and a watcher
 /// joins once, is cut once, and waits for one read at a time.

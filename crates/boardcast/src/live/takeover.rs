@@ -119,7 +119,7 @@ impl Taken {
             head: self.head,
             seat,
             watcher,
-            permits: [line.permit, permit],
+            permits: (line.permit, permit),
         });
     }
 }

@@ -61,6 +61,7 @@ async fn help_names_every_flag_with_its_variable_and_what_it_does() {
             "no-demo",
             "insecure-open",
             "writes-per-second",
+            "streams-per-address",
             "keep-days",
             "keep-events",
             "web-dir",

@@ -2,10 +2,12 @@
 //! which is the only way to seem to come from elsewhere. Contract 2: 429 with `Retry-After`, and nothing
 //! happened.
 
-use crate::app::{TestApp, TimeSpan};
+use crate::app::{PATIENCE, TestApp, TimeSpan};
+use crate::stream::next;
 use boardcast_sim::client::{Answer, Request};
 use boardcast_sim::stream::EventStream;
 use serde_json::json;
+use tokio::time::timeout;
 
 /// One write a second, ten at once.
 async fn start() -> TestApp {
@@ -125,4 +127,70 @@ async fn this_machine_is_not_limited_and_nobody_is_if_the_limit_is_0() {
         app.send(write("203.0.113.9")).await.expect(201);
     }
     app.stop().await;
+}
+
+/// A browser comes back after 200 and `retry:`, and after nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_as_many_streams_as_it_may_is_told_to_come_back_and_can_once_one_has_ended() {
+    for bodies_only in [false, true] {
+        let app = TestApp::start_with(|args| {
+            args.trusted_proxies = vec!["loopback".into()];
+            args.streams_per_address = 3;
+            args.bodies_only = bodies_only;
+        })
+        .await;
+        let open = async |path: &str, from: &str| {
+            let headers = [("X-Forwarded-For", from)];
+            let opened = EventStream::open(app.address(), path, &headers).await;
+            opened.expect("an answer")
+        };
+        let [one, many] = ["/boards/board-1/events", "/events?boards=board-1"];
+        let mut streams = Vec::new();
+        for path in [one, many, one] {
+            let mut stream = open(path, "203.0.113.9").await.stream;
+            assert_eq!(next(&mut stream).await.json()["type"], "connected");
+            streams.push(stream);
+        }
+        for path in [one, many] {
+            let refused = open(path, "198.51.100.7, 203.0.113.9").await;
+            assert_eq!(
+                (refused.status, refused.header("connection")),
+                (200, Some("close"))
+            );
+            let mut stream = refused.stream;
+            let block = next(&mut stream).await;
+            assert!(block.raw.starts_with(b"retry: ") && block.id.is_none());
+            assert_eq!(stream.next().await, Ok(None));
+        }
+        // A page of the log is no stream, and others are others.
+        let page = Request::new("GET", one).header("Accept", "application/json");
+        app.send(page.header("X-Forwarded-For", "203.0.113.9"))
+            .await
+            .expect(200);
+        for other in [
+            "203.0.113.10",
+            "127.0.0.1",
+            "127.0.0.1",
+            "127.0.0.1",
+            "127.0.0.1",
+        ] {
+            let mut stream = open(one, other).await.stream;
+            assert_eq!(next(&mut stream).await.json()["type"], "connected");
+            streams.push(stream);
+        }
+        drop(streams.remove(1));
+        let comes_back = async {
+            loop {
+                let mut stream = open(many, "203.0.113.9").await.stream;
+                if next(&mut stream).await.id.is_some() {
+                    break;
+                }
+            }
+        };
+        timeout(PATIENCE, comes_back)
+            .await
+            .expect("there is room again");
+        drop(streams);
+        app.stop().await;
+    }
 }

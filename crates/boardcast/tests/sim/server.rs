@@ -86,7 +86,7 @@ impl Server {
             log: Arc::clone(&log) as Arc<dyn Log>,
             hub: Arc::clone(&hub),
         };
-        let edge = Edge::new(0, &*nature);
+        let edge = Edge::new(0, 0, &*nature);
         let engine = Engine::around(parts, nature, STREAMS_MAX);
         let app = App {
             engine: Arc::clone(&engine),

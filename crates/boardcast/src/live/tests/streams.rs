@@ -54,7 +54,10 @@ impl Streaming {
                 hangup: Hangup::default(),
                 drain_rx: self.drain_tx.subscribe(),
                 outside: Arc::new(Still),
-                permit: Arc::clone(&self.permits).try_acquire_owned().unwrap(),
+                permit: Arc::clone(&self.permits)
+                    .try_acquire_owned()
+                    .unwrap()
+                    .into(),
             },
         };
         Reader(Body::into_data_stream(stream.into_body().0))
