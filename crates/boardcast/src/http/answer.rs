@@ -14,7 +14,7 @@ use boardcast_core::protocol::{Outcome, Refusal, Thing};
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use serde::Serialize;
@@ -132,15 +132,6 @@ pub(super) fn turned_away(version: Version, retry_ms: u32) -> Response {
 /// 200 with a file of the interface.
 pub(super) fn file(content_type: &'static str, bytes: Bytes) -> Response {
     ([(CONTENT_TYPE, content_type)], bytes).into_response()
-}
-
-/// The middleware that keeps browsers to the content type of every answer.
-pub(super) async fn never_guess(mut response: Response) -> Response {
-    let nosniff = HeaderValue::from_static("nosniff");
-    response
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
 }
 
 fn from_outcome(status: StatusCode, outcome: &Outcome) -> Response {

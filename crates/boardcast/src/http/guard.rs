@@ -149,6 +149,15 @@ impl Guard {
         is_uri_ours && is_header_ours
     }
 
+    /// Whether a request is for a name that was given for https.
+    pub(super) fn is_https_name(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        asked_for(uri, headers).is_some_and(|site| {
+            self.public_urls
+                .iter()
+                .any(|url| url.scheme == Scheme::Https && url.site.host == site.host)
+        })
+    }
+
     fn is_ours(&self, host: &str) -> bool {
         Site::parse(host).is_some_and(|site| {
             site.is_this_machine()
@@ -185,13 +194,16 @@ impl Guard {
     }
 }
 
-/// Host and port of the origin equal those that the request is for: `:authority` on HTTP/2, else
-/// `Host`. The scheme is ignored: a proxy may end TLS.
-fn is_same_site(origin: &PublicUrl, uri: &Uri, headers: &HeaderMap) -> bool {
+/// Whom a request is for: `:authority` on HTTP/2, else `Host`.
+fn asked_for(uri: &Uri, headers: &HeaderMap) -> Option<Site> {
     let host = || headers.get(HOST)?.to_str().ok();
-    let host = uri.authority().map(Authority::as_str).or_else(host);
-    let host = host.and_then(Site::parse);
-    host.is_some_and(|host| host.without_default_port(origin.scheme) == origin.site)
+    Site::parse(uri.authority().map(Authority::as_str).or_else(host)?)
+}
+
+/// Host and port of the origin equal those of the request. The scheme is ignored: a proxy may end TLS.
+fn is_same_site(origin: &PublicUrl, uri: &Uri, headers: &HeaderMap) -> bool {
+    asked_for(uri, headers)
+        .is_some_and(|host| host.without_default_port(origin.scheme) == origin.site)
 }
 
 /// Whether a request changes something or holds a stream open. Below `/b` there is only the page, which

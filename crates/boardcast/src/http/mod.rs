@@ -10,6 +10,7 @@ mod decode;
 mod edge;
 mod events;
 mod guard;
+mod headers;
 mod health;
 mod http2;
 mod lists;
@@ -32,7 +33,7 @@ use crate::auth::Auth;
 use crate::engine::Engine;
 use answer::Problem;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, patch, post};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -97,8 +98,8 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(unread::say_if_unread))
         // What is answered, refusals too, is for pages of ours and of allowed sites to read.
         .layer(from_fn_with_state(app.clone(), cors::share))
-        // Whatever is answered, a browser takes it for what it says it is.
-        .layer(map_response(answer::never_guess))
+        // Whatever is answered, a browser takes it for what it says it is, and keeps it to itself.
+        .layer(from_fn_with_state(app.clone(), headers::protect))
         // Every request has an id and a line in the log, the refused and the failed ones too.
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)

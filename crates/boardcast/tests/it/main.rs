@@ -16,6 +16,7 @@ mod faults;
 mod flags;
 mod founding;
 mod guard;
+mod headers;
 mod load;
 mod merged;
 mod movers;
