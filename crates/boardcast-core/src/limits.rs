@@ -42,6 +42,9 @@ pub const LINGER_SECONDS_MAX: u64 = BODY_SECONDS_MAX;
 /// Seconds of silence after which such a client has stopped sending.
 pub const LINGER_QUIET_SECONDS_MAX: u64 = 2;
 
+/// Lines a minute that the security log has for each kind of event; the rest is counted. Enough to see
+/// who it is, and nobody can fill a disk with it.
+pub const SECURITY_LINES_PER_MINUTE: u64 = 10;
 /// Streams that each client address may have open (a setting's default): the browsers of everyone in a
 /// building, each of which has one.
 pub const STREAMS_PER_ADDRESS: usize = 500;

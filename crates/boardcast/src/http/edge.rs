@@ -2,6 +2,7 @@
 
 use super::Peer;
 use super::rate::{Rate, RateLimit};
+use super::security::SecurityLog;
 use crate::live::{AddressPermit, AddressStreams};
 use crate::outside::Outside;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub struct Edge {
     pub(super) writes: Option<RateLimit>,
     /// None without a limit.
     streams: Option<Arc<AddressStreams>>,
+    /// What looked like somebody trying.
+    pub(super) log: SecurityLog,
 }
 
 /// A client has as many streams as it may.
@@ -24,6 +27,7 @@ impl Edge {
         Self {
             writes: Rate::of_writes(writes_per_second).map(|rate| RateLimit::new(rate, outside)),
             streams,
+            log: SecurityLog::default(),
         }
     }
 

@@ -4,6 +4,7 @@ mod page;
 
 use super::answer::{self, Problem};
 use super::decode::{Parameters, PathId};
+use super::security::Suspicion;
 use super::{App, Peer};
 use crate::engine::{From, NoStream, Wish};
 use crate::live::{Hangup, Heartbeat};
@@ -39,7 +40,7 @@ pub(super) async fn watch(
         Some(place) => from_cursor(place),
     };
     let Ok(permit) = app.edge.admit_stream(&peer) else {
-        return Ok(turn_away(&app, version));
+        return Ok(turn_away(&app, peer, version));
     };
     let watched = match board_id {
         Ok(PathId(board_id)) => {
@@ -82,7 +83,7 @@ pub(super) async fn watch_many(
     let boards = place_each(boards, place.as_deref(), wishes.snapshot);
     let access = app.auth.access();
     let Ok(permit) = app.edge.admit_stream(&peer) else {
-        return Ok(turn_away(&app, version));
+        return Ok(turn_away(&app, peer, version));
     };
     let watched = app
         .engine
@@ -96,7 +97,10 @@ pub(super) async fn watch_many(
 }
 
 /// As overload does.
-fn turn_away(app: &App, version: Version) -> Response {
+fn turn_away(app: &App, peer: Peer, version: Version) -> Response {
+    let log = &app.edge.log;
+    let now = app.engine.outside().now();
+    log.note(Suspicion::TooManyStreams, peer.address, now);
     let retry_ms = random_within(app.engine.outside(), &RETRY_SPREAD_MS);
     answer::turned_away(version, retry_ms)
 }

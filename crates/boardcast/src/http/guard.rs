@@ -3,8 +3,9 @@
 //! an `Origin`, where a browser sends one, must be ours too (against forged requests). `curl` sends
 //! neither `Origin` nor `Sec-Fetch-*` and is not affected.
 
-use super::App;
 use super::answer::Problem;
+use super::security::Suspicion;
+use super::{App, Peer};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -221,10 +222,20 @@ pub(super) async fn check(
     next: Next,
 ) -> Result<Response, Problem> {
     let (uri, headers) = (request.uri(), request.headers());
+    let peer = Peer::of(request.extensions());
+    let note = |suspicion| {
+        let now = app.engine.outside().now();
+        app.edge.log.note(suspicion, peer.address, now);
+    };
+    if peer.speaks_for_others {
+        note(Suspicion::SpokeForOthers);
+    }
     if uri.path() != "/healthz" && !app.guard.is_host_ours(request.version(), uri, headers) {
+        note(Suspicion::WrongHost);
         return Err(Problem::WrongHost);
     }
     if needs_own_origin(request.method(), uri) && !app.guard.is_origin_ours(uri, headers) {
+        note(Suspicion::CrossOrigin);
         return Err(Problem::CrossOrigin);
     }
     Ok(next.run(request).await)

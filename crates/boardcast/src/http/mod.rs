@@ -17,6 +17,7 @@ mod lists;
 mod observe;
 mod peer;
 mod rate;
+mod security;
 mod tasks;
 mod tls;
 mod unread;

@@ -15,8 +15,8 @@ pub struct Peer {
     pub is_https: bool,
     /// Whether it is on this machine, with nobody between.
     is_local: bool,
-    /// Whether it speaks of others and is nobody whose word counts.
-    pub(super) is_pretender: bool,
+    /// Whether it speaks for others and is nobody whose word counts.
+    pub(super) speaks_for_others: bool,
 }
 
 /// One end of a connection, as the kernel knows it.
@@ -63,7 +63,7 @@ impl Peer {
             address: proxies.nearest_other(address, headers),
             is_https: said_https.unwrap_or(link.is_tls),
             is_local: address.is_loopback() && !was_passed_on,
-            is_pretender: !is_proxy
+            speaks_for_others: !is_proxy
                 && [FORWARDED_FOR, FORWARDED_PROTO]
                     .iter()
                     .any(|name| headers.contains_key(*name)),
@@ -77,7 +77,7 @@ impl Peer {
             address: Ipv4Addr::LOCALHOST.into(),
             is_https: false,
             is_local: true,
-            is_pretender: false,
+            speaks_for_others: false,
         }
     }
 
@@ -325,9 +325,9 @@ mod tests {
         ];
         let peer = judge("127.0.0.1", &TrustedProxies::default(), pairs);
         assert_eq!(peer.address, Ipv4Addr::LOCALHOST);
-        assert!(!peer.is_https && peer.is_pretender);
+        assert!(!peer.is_https && peer.speaks_for_others);
         let peer = judge("127.0.0.1", &proxies(&["loopback"]), pairs);
-        assert!(peer.is_https && !peer.is_pretender);
+        assert!(peer.is_https && !peer.speaks_for_others);
     }
 
     #[test]

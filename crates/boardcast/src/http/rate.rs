@@ -4,6 +4,7 @@
 //! Streams are never limited here.
 
 use super::answer::Problem;
+use super::security::Suspicion;
 use super::{App, Peer};
 use crate::outside::{Outside, random_bytes};
 use axum::extract::{Request, State};
@@ -121,9 +122,11 @@ pub(super) async fn limit_writes(
         && !peer.address.is_loopback()
     {
         let now = app.engine.outside().now();
-        writes
-            .take(Caller::Address(peer.network()), now)
-            .map_err(|wait_seconds| Problem::TooManyRequests { wait_seconds })?;
+        if let Err(wait_seconds) = writes.take(Caller::Address(peer.network()), now) {
+            let log = &app.edge.log;
+            log.note(Suspicion::TooManyWrites, peer.address, now);
+            return Err(Problem::TooManyRequests { wait_seconds });
+        }
     }
     Ok(next.run(request).await)
 }

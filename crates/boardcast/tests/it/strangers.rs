@@ -3,8 +3,10 @@
 //! happened.
 
 use crate::app::{PATIENCE, TestApp, TimeSpan};
+use crate::program::{BINARY, place};
 use crate::stream::next;
-use boardcast_sim::client::{Answer, Request};
+use boardcast_sim::client::{Answer, Client, Request};
+use boardcast_sim::program::Program;
 use boardcast_sim::stream::EventStream;
 use serde_json::json;
 use tokio::time::timeout;
@@ -193,4 +195,72 @@ async fn who_has_as_many_streams_as_it_may_is_told_to_come_back_and_can_once_one
         drop(streams);
         app.stop().await;
     }
+}
+
+/// One line for each of what was refused, from whom and why, and nothing of what was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_security_log_says_who_was_refused_and_can_not_be_filled() {
+    let (_folder, data) = place();
+    let args = ["--trusted-proxy", "127.0.0.1", "--writes-per-second", "1"];
+    let more = ["--streams-per-address", "1", "--log", "security=warn"];
+    let args = [args, more].concat();
+    let mut program = Program::start(BINARY, &data, &args, &[])
+        .await
+        .expect("it starts");
+    let client = Client::new(program.addr());
+    let send = async |request: Request| client.send(request).await.expect("an answer");
+    let from = |request: Request| request.header("X-Forwarded-For", "203.0.113.9");
+    for n in 0..40 {
+        let wrong =
+            Request::new("GET", format!("/boards?secret={n}")).header("Host", "evil.example");
+        send(from(wrong)).await.expect(421);
+        let foreign = write("203.0.113.9").header("Origin", "https://evil.example");
+        send(foreign).await.expect(403);
+    }
+    while send(write("203.0.113.9")).await.status != 429 {}
+    let headers = [("X-Forwarded-For", "203.0.113.9")];
+    let path = "/boards/board-1/events?after=secret";
+    let _stream = EventStream::open(program.addr(), path, &headers)
+        .await
+        .expect("a stream");
+    let refused = EventStream::open(program.addr(), path, &headers)
+        .await
+        .expect("an answer");
+    assert_eq!(refused.header("connection"), Some("close"));
+    program.terminate().await.expect("it ends");
+    let output = program.output();
+    let lines = |what: &str| output.lines().filter(|line| line.contains(what)).count();
+    for what in ["for another host", "a page of another site"] {
+        // Ten, and ten more if a minute began meanwhile.
+        assert!((10..=20).contains(&lines(what)), "{what}: {output}");
+    }
+    assert_eq!(lines("too many from this address"), 2, "{output}");
+    assert!(lines("203.0.113.9") >= 22, "{output}");
+    assert!(
+        !output.contains("secret") && !output.contains("evil"),
+        "{output}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_security_log_says_who_speaks_for_others_without_being_named() {
+    let (_folder, data) = place();
+    let mut program = Program::start(BINARY, &data, &[], &[])
+        .await
+        .expect("it starts");
+    let client = Client::new(program.addr());
+    let pretending = Request::new("GET", "/boards").header("X-Forwarded-For", "203.0.113.9");
+    client
+        .send(pretending)
+        .await
+        .expect("an answer")
+        .expect(200);
+    client.get("/boards").await.expect("an answer").expect(200);
+    program.terminate().await.expect("it ends");
+    let output = program.output();
+    assert_eq!(output.matches("no --trusted-proxy").count(), 1, "{output}");
+    assert!(
+        output.contains("127.0.0.1") && !output.contains("203.0.113.9"),
+        "{output}"
+    );
 }
