@@ -6,8 +6,11 @@ use std::process::Command;
 const SWITCH: &str = "BOARDCAST_BODIES_ONLY";
 
 /// Everything about streams that can tell the two apart.
-const SUITES: [&str; 5] = [
+const SUITES: [&str; 8] = [
     "stream::",
+    "churn::",
+    "crash::after_twenty_kills",
+    "proxies::nginx_and_caddy",
     "takeover::a_stream_that_is_cut",
     "stall::readers_that_stopped",
     "load::three_hundred",
