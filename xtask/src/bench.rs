@@ -15,11 +15,12 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<()> {
         !is_value && !word.starts_with("--")
     });
     let is_whole = cases.count() == 0 && !words.contains(&"--quick");
-    let compares = is_whole || words.contains(&"peers");
+    let compares = is_whole || ["peers", "flight"].iter().any(|case| words.contains(case));
     if compares {
         tools::require_nchan()?;
     }
     let server = soak::build(root, "boardcast", "boardcast")?;
+    let door = soak::build(root, "boardcast --features bench", "boardcast-publish")?;
     let load = soak::build(root, "boardcast-sim", "boardcast-load")?;
     let typed = format!("cargo xtask bench {}", words.join(" "));
     let status = Command::new(&load)
@@ -28,6 +29,8 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<()> {
         .args(words)
         .arg("--server")
         .arg(server)
+        .arg("--door")
+        .arg(door)
         .args(["--command", typed.trim_end()])
         .status()
         .with_context(|| format!("could not start {}", load.display()))?;

@@ -4,14 +4,12 @@
 use std::time::{Duration, Instant};
 
 use super::host;
-use super::report::{Part, digits, median, slope, thousands};
-use super::stage::{BOARD, Figures, Ours, Stage, calm, fan_out as fan_out_to, measure};
+use super::report::{Part, digits, median, thousands};
+use super::stage::{BOARD, Figures, Ours, Stage, fan_out as fan_out_to, measure};
+use super::storms::{come_back, cut_and_miss};
 use super::swarm::{Resume, Swarm, Target};
 use crate::client::Client;
 use crate::shim::Shim;
-
-/// A cursor that no board can serve.
-const NOWHERE: &str = "1-000000000000";
 
 /// What nobody's patience is for: a bound, not a measure.
 const LONG: Duration = Duration::from_secs(600);
@@ -177,153 +175,6 @@ pub(crate) fn per_second(figures: &Figures) -> f64 {
     figures.deliveries / figures.seconds
 }
 
-pub(crate) async fn boards(mut stage: Stage) -> Outcome {
-    const WATCHERS_EACH: usize = 5;
-    const AT_ONCE: usize = 20;
-    let mut part = Part::new(
-        "Many small boards",
-        &[
-            "boards",
-            "watchers",
-            "ours: CPU µs a delivery",
-            "floor",
-            "ratio",
-            "deliveries/s",
-            "floor",
-            "p50 ms",
-            "p99 ms",
-        ],
-        "Twenty boards at a time get an event each, and the next twenty when those have been seen, in turn. As in the fan-out, CPU \
-         a delivery is without what the same writes cost when nobody watches.",
-    );
-    let boards = stage.size(1_000, 20);
-    let ours = stage.ours_with_boards(boards).await?;
-    let time = stage.time(2_000);
-    let in_turn = |target: &Target, watchers: usize, time: Duration| {
-        let mut swarm = Swarm::new(target, boards)?;
-        swarm.watch_each(watchers)?;
-        swarm.write_in_turn(time / 10, AT_ONCE)?;
-        calm(&target.pids);
-        let figures = measure(&mut swarm, target, |swarm| {
-            swarm.write_in_turn(time, AT_ONCE)
-        })?;
-        swarm.verify()?;
-        drop(swarm);
-        calm(&target.pids);
-        Ok::<_, String>(figures)
-    };
-    let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
-    for _ in 0..stage.pairs() {
-        let quiet_us = in_turn(&ours.target, 0, time)?.cpu_per_event();
-        let figures = in_turn(&ours.target, WATCHERS_EACH, time)?;
-        let mut floor = stage.floor(figures.bytes_per_delivery());
-        (floor.watch, floor.path) = ("/{writer}".into(), "/{writer}".into());
-        let floor_quiet_us = in_turn(&floor, 0, time / 2)?.cpu_per_event();
-        let floor = in_turn(&floor, WATCHERS_EACH, time)?;
-        let (cost, bare_cost) = (net(&figures, quiet_us), net(&floor, floor_quiet_us));
-        ratios.push(cost / bare_cost);
-        costs.push(cost);
-        bare_costs.push(bare_cost);
-        own.push(figures);
-        bare.push(floor);
-    }
-    part.row([
-        thousands(boards as f64),
-        thousands((boards * WATCHERS_EACH) as f64),
-        digits(median(&costs)),
-        digits(median(&bare_costs)),
-        digits(median(&ratios)),
-        thousands(of(&own, per_second)),
-        thousands(of(&bare, per_second)),
-        digits(of(&own, |figures| figures.latencies.percentile(50.0))),
-        digits(of(&own, |figures| figures.latencies.percentile(99.0))),
-    ]);
-    part.ratio(format!(
-        "On {} boards with {WATCHERS_EACH} watchers each, one delivery costs {} times the CPU of a bare send.",
-        thousands(boards as f64),
-        digits(median(&ratios))
-    ));
-    Ok(part)
-}
-
-pub(crate) async fn storms(mut stage: Stage) -> Outcome {
-    let mut part = Part::new(
-        "Reconnect storms",
-        &[
-            "watchers come back",
-            "seconds until all have all",
-            "CPU µs each",
-            "in bare sends",
-            "memory then MB",
-            "at most MB",
-        ],
-        "Everyone is cut at once, ten events happen, and everyone asks for a stream again at once. With a cursor each gets the \
-         ten. With a cursor that can't be served (another history's) each gets a snapshot of the board, which has a hundred \
-         tasks. The time is until the last has everything; the load connects from one thread.",
-    );
-    let watchers = stage.watchers(stage.size(10_000, 100));
-    let ours = stage.ours(100).await?;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    let mut units = Vec::new();
-    for _ in 0..stage.pairs() {
-        let mut swarm = Swarm::new(&ours.target, 1)?;
-        swarm.watch(watchers)?;
-        swarm.write_alone(Duration::ZERO, 3)?;
-        with.push(storm(&mut swarm, &ours.target, Resume::Own)?);
-        without.push(storm(&mut swarm, &ours.target, Resume::At(NOWHERE))?);
-        drop(swarm);
-        calm(&ours.target.pids);
-        units.push(stage.unit()?);
-    }
-    let memory_max = host::resident_max(&ours.target.pids);
-    for (name, all) in [
-        ("with a cursor", &with),
-        ("with one that can't be served", &without),
-    ] {
-        let each = of(all, |(figures, _)| figures.cpu_us / watchers as f64);
-        let ratio = each / median(&units);
-        part.row([
-            format!("{} {name}", thousands(watchers as f64)),
-            digits(of(all, |(figures, _)| figures.seconds)),
-            digits(each),
-            digits(ratio),
-            digits(of(all, |(_, memory)| memory / 1e6)),
-            digits(memory_max / 1e6),
-        ]);
-        part.ratio(format!(
-            "Coming back {name} costs as much CPU as {} bare sends; {} who do so at once have everything after {} s.",
-            digits(ratio),
-            thousands(watchers as f64),
-            digits(of(all, |(figures, _)| figures.seconds))
-        ));
-    }
-    Ok(part)
-}
-
-fn storm(swarm: &mut Swarm, target: &Target, resume: Resume<'_>) -> Result<(Figures, f64), String> {
-    swarm.cut();
-    calm(&target.pids);
-    for _ in 0..10 {
-        swarm.send(0)?;
-        swarm.wait_for_answers()?;
-    }
-    let figures = measure(swarm, target, |swarm| {
-        swarm.come_back(resume)?;
-        match resume {
-            Resume::Own => swarm.settle()?,
-            Resume::At(_) => {
-                swarm.wait_for_snapshots()?;
-                swarm.forgive();
-            }
-        }
-        swarm.wait_for_streams()?;
-        Ok(10)
-    })?;
-    swarm.verify()?;
-    Ok((figures, host::resident(&target.pids)))
-}
-
 pub(crate) async fn stalled(mut stage: Stage) -> Outcome {
     let mut part = Part::new(
         "Stalled readers",
@@ -380,51 +231,6 @@ pub(crate) async fn stalled(mut stage: Stage) -> Outcome {
     Ok(part)
 }
 
-pub(crate) async fn idle(mut stage: Stage) -> Outcome {
-    let mut part = Part::new(
-        "Idle watchers",
-        &["watchers", "server's memory MB"],
-        "Streams that are open and quiet. What a watcher costs is the slope of the server's resident memory, by least squares; \
-         the kernel's own part of a socket is not in it.",
-    );
-    let ours = stage.ours(1).await?;
-    let points = memory_by_watchers(&stage, &ours.target)?;
-    for (watchers, memory) in &points {
-        part.row([thousands(*watchers), digits(memory / 1e6)]);
-    }
-    let each = slope(&points);
-    part.row(["each more".to_owned(), format!("{} KB", digits(each / 1e3))]);
-    part.ratio(format!(
-        "An idle watcher costs {} KB of the server's memory.",
-        digits(each / 1e3)
-    ));
-    Ok(part)
-}
-
-/// Resident memory at ever more idle watchers.
-pub(crate) fn memory_by_watchers(
-    stage: &Stage,
-    target: &Target,
-) -> Result<Vec<(f64, f64)>, String> {
-    let (step, most) = (
-        stage.size(1_000, 20),
-        stage.watchers(stage.size(10_000, 100)),
-    );
-    let mut swarm = Swarm::new(target, 1)?;
-    let mut points = Vec::new();
-    while (points.len() + 1) * step <= most {
-        swarm.watch(step)?;
-        calm(&target.pids);
-        points.push((
-            (points.len() + 1) as f64 * step as f64,
-            host::resident(&target.pids),
-        ));
-    }
-    swarm.write_alone(Duration::ZERO, 1)?;
-    swarm.verify()?;
-    Ok(points)
-}
-
 pub(crate) async fn snapshot(mut stage: Stage) -> Outcome {
     let tasks = stage.size(5_000, 200);
     let mut part = Part::new(
@@ -440,7 +246,7 @@ pub(crate) async fn snapshot(mut stage: Stage) -> Outcome {
         "`GET /boards/{id}` of a board full of tasks with titles of 100 characters, one after another on fresh connections.",
     );
     let ours = stage.ours(1).await?;
-    fill(&ours, tasks)?;
+    fill_board(&ours, tasks)?;
     let client = Client::new(ours.target.addr);
     let path = format!("/boards/{BOARD}");
     let (mut times, mut bytes) = (Vec::new(), 0);
@@ -472,11 +278,12 @@ pub(crate) async fn snapshot(mut stage: Stage) -> Outcome {
     Ok(part)
 }
 
-fn fill(ours: &Ours, tasks: usize) -> Result<(), String> {
+/// So many more tasks on the board, of the writers' own kind but for their marks.
+pub(crate) fn fill_board(ours: &Ours, tasks: usize) -> Result<(), String> {
     let target = Target {
         method: "POST".into(),
         path: "/tasks".into(),
-        body: "{\"listId\":\"bench-list\",\"title\":\"{mark}{fill}\"}".into(),
+        body: "{\"listId\":\"bench-list\",\"title\":\"{fill}\"}".into(),
         body_bytes: 140,
         ..ours.target.clone()
     };
@@ -489,6 +296,7 @@ fn fill(ours: &Ours, tasks: usize) -> Result<(), String> {
 }
 
 pub(crate) async fn resume(mut stage: Stage) -> Outcome {
+    const MISSED: u64 = 10;
     let mut part = Part::new(
         "Ten missed events in a long log",
         &[
@@ -513,7 +321,8 @@ pub(crate) async fn resume(mut stage: Stage) -> Outcome {
         );
         swarm.watch(1)?;
         for _ in 0..stage.size(100, 3) {
-            let (figures, _) = storm(&mut swarm, &ours.target, Resume::Own)?;
+            cut_and_miss(&mut swarm, &ours.target, MISSED)?;
+            let figures = come_back(&mut swarm, &ours.target, Resume::Own)?;
             times.add((figures.seconds * 1e9) as u64);
         }
         drop(swarm);
@@ -522,7 +331,8 @@ pub(crate) async fn resume(mut stage: Stage) -> Outcome {
         let mut swarm = Swarm::new(&ours.target, 1)?;
         swarm.watch(together)?;
         for _ in 0..stage.pairs() {
-            let (figures, _) = storm(&mut swarm, &ours.target, Resume::Own)?;
+            cut_and_miss(&mut swarm, &ours.target, MISSED)?;
+            let figures = come_back(&mut swarm, &ours.target, Resume::Own)?;
             costs.push(figures.cpu_us / together as f64);
         }
         let bytes = std::fs::metadata(&data).map_or(0, |file| file.len());

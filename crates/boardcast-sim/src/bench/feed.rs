@@ -7,6 +7,13 @@ use memchr::memmem;
 /// Bytes of an id that are kept; longer ones are not ours to resume from.
 const ID_BYTES_MAX: usize = 64;
 
+/// What is kept of a snapshot that is still coming: more than a mark or an id, either of which may be
+/// cut in two.
+const SNAPSHOT_BYTES_KEPT: usize = 256;
+
+/// How a snapshot begins.
+const SNAPSHOT: &[u8] = b"data: {\"type\":\"snapshot\"";
+
 /// Room that a stream keeps between two events.
 const ROOM_KEPT: usize = 4 * 1024;
 
@@ -51,7 +58,9 @@ pub(crate) enum Brought<'a> {
     Status(u16),
     /// An event with a mark.
     Event(Mark),
-    /// A snapshot, in which marks may stand as well.
+    /// A piece of a snapshot, in which marks may stand as well; pieces overlap.
+    Piece(&'a [u8]),
+    /// The last piece of a snapshot, or all of it.
     Snapshot(&'a [u8]),
     /// Anything else: `connected`, a heartbeat, a word to the client.
     Other,
@@ -60,9 +69,15 @@ pub(crate) enum Brought<'a> {
 /// All marks in a snapshot.
 pub(crate) fn marks(mut bytes: &[u8]) -> impl Iterator<Item = Mark> {
     std::iter::from_fn(move || {
-        let (mark, end) = Mark::find(bytes)?;
-        bytes = &bytes[end..];
-        Some(mark)
+        loop {
+            let begin = memchr::memchr(b'~', bytes)?;
+            if let Some((mark, end)) = Mark::find(&bytes[begin..]) {
+                bytes = &bytes[begin + end..];
+                return Some(mark);
+            }
+            // Half a mark, at the edge of a piece.
+            bytes = &bytes[begin + 1..];
+        }
     })
 }
 
@@ -74,6 +89,8 @@ pub(crate) struct Feed {
     /// The head, or the part of a block that has come.
     carry: Vec<u8>,
     id: Vec<u8>,
+    /// What is carried is the end of a snapshot's pieces.
+    is_in_snapshot: bool,
     ended: bool,
 }
 
@@ -191,8 +208,18 @@ impl Feed {
         while let Some(end) = memmem::find(&self.carry[done..], b"\n\n") {
             let block = &self.carry[done..done + end + 1];
             keep_id(block, &mut self.id);
-            brought(read_block(block));
+            brought(if std::mem::take(&mut self.is_in_snapshot) {
+                Brought::Snapshot(block)
+            } else {
+                read_block(block)
+            });
             done += end + 2;
+        }
+        let rest = &self.carry[done..];
+        if rest.len() > SNAPSHOT_BYTES_KEPT && (self.is_in_snapshot || rest.starts_with(SNAPSHOT)) {
+            self.is_in_snapshot = true;
+            brought(Brought::Piece(rest));
+            done = self.carry.len() - SNAPSHOT_BYTES_KEPT;
         }
         if done == self.carry.len() {
             self.carry.clear();
@@ -204,7 +231,7 @@ impl Feed {
 }
 
 fn read_block(block: &[u8]) -> Brought<'_> {
-    if block.starts_with(b"data: {\"type\":\"snapshot\"") {
+    if block.starts_with(SNAPSHOT) {
         return Brought::Snapshot(block);
     }
     match Mark::find(block) {
@@ -306,5 +333,33 @@ mod tests {
             }
         });
         assert_eq!(found, [(0, 4), (1, 9)]);
+    }
+
+    #[test]
+    fn a_large_snapshot_is_read_in_pieces_and_loses_no_mark() {
+        let marks_in = |from: usize, to: usize| {
+            let marks = (from..to).map(|at| format!("\"{}~{at}~7~9~\",", "x".repeat(at % 97)));
+            marks.collect::<String>()
+        };
+        let data = "data: {\"type\":\"snapshot\",".to_owned() + &marks_in(0, 500);
+        let bytes = chunked(&[format!("{data}}}\nid: 4-ab\n\n{}", event(1))]);
+        for piece in [1, 10, 255, 1_000, 4_096] {
+            let (mut found, mut ends, mut events) = (std::collections::BTreeSet::new(), 0, 0);
+            let mut feed = Feed::default();
+            for bytes in bytes.chunks(piece) {
+                feed.push(bytes, &mut |brought| match brought {
+                    Brought::Piece(block) => found.extend(marks(block).map(|mark| mark.writer)),
+                    Brought::Snapshot(block) => {
+                        found.extend(marks(block).map(|mark| mark.writer));
+                        ends += 1;
+                    }
+                    Brought::Event(_) => events += 1,
+                    _ => {}
+                });
+                assert!(feed.carry.len() < SNAPSHOT_BYTES_KEPT + 2 * piece);
+            }
+            assert!(found.into_iter().eq(0..500), "pieces of {piece}");
+            assert_eq!((ends, events, feed.id()), (1, 1, Some("1-ab")));
+        }
     }
 }

@@ -38,6 +38,14 @@ fn resident_of(pid: u32) -> f64 {
     }
 }
 
+/// What they had until now doesn't count for [`resident_max`] any more.
+pub(crate) fn forget_resident_max(pids: &[u32]) {
+    for pid in pids {
+        // Another user's can't be told, and then has a maximum that is too large.
+        let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+    }
+}
+
 /// The most that they ever had.
 pub(crate) fn resident_max(pids: &[u32]) -> f64 {
     pids.iter().map(|pid| status_of(*pid, "VmHWM:")).sum()
@@ -67,6 +75,21 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     let list = fs::read_to_string(path).unwrap_or_default();
     list.split_whitespace()
         .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// This process's own children, whichever of its threads started them.
+pub(crate) fn children_of_all_threads() -> Vec<u32> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let lists = threads.filter_map(|thread| {
+        let path = thread.ok()?.path().join("children");
+        fs::read_to_string(path).ok()
+    });
+    lists
+        .flat_map(|list| {
+            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+            pids.collect::<Vec<_>>()
+        })
         .collect()
 }
 

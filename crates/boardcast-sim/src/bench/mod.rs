@@ -10,18 +10,23 @@
     reason = "a ruler reads the real clock; nothing here is simulated"
 )]
 
+mod boards;
 mod cases;
+mod ending;
 mod feed;
 pub mod floor;
 mod host;
+mod idle;
 mod peers;
 pub mod report;
 mod spread;
 mod stage;
+mod storms;
 mod swarm;
 
 use std::path::PathBuf;
 
+pub use ending::end_when_told;
 pub use host::{describe, raise_descriptors, said};
 pub use peers::find as find_peers;
 use report::Part;
@@ -38,6 +43,10 @@ pub enum Case {
     Fanout,
     /// Many events, each to few.
     Boards,
+    /// A small one beside a large one.
+    Beside,
+    /// Over sockets that were taken over, and as bodies.
+    Paths,
     /// Everyone comes back at once.
     Storms,
     /// Some don't read.
@@ -50,14 +59,21 @@ pub enum Case {
     Resume,
     /// Beside nginx with nchan.
     Peers,
+    /// Beside it with many events at once.
+    Flight,
 }
 
 impl Case {
+    /// Those beside another server.
+    pub const WITH_PEER: [Case; 2] = [Case::Peers, Case::Flight];
+
     /// Those of a bench; another server is asked for by itself.
-    pub const ALL: [Case; 8] = [
+    pub const ALL: [Case; 10] = [
         Case::Writes,
         Case::Fanout,
         Case::Boards,
+        Case::Beside,
+        Case::Paths,
         Case::Storms,
         Case::Stalled,
         Case::Idle,
@@ -68,7 +84,7 @@ impl Case {
     /// By its name on the command line.
     #[must_use]
     pub fn named(name: &str) -> Option<Case> {
-        let mut all = Case::ALL.into_iter().chain([Case::Peers]);
+        let mut all = Case::ALL.into_iter().chain(Case::WITH_PEER);
         all.find(|case| format!("{case:?}").eq_ignore_ascii_case(name))
     }
 }
@@ -78,6 +94,8 @@ impl Case {
 pub struct Bench {
     /// The server's program.
     pub binary: PathBuf,
+    /// The same server with a door for events, for those cases that need one.
+    pub door: Option<PathBuf>,
     /// The program that is the floor when told `floor`; `None`: a thread of this process, whose CPU
     /// then means nothing.
     pub floor: Option<PathBuf>,
@@ -100,13 +118,16 @@ impl Bench {
         match case {
             Case::Writes => cases::writes(stage).await,
             Case::Fanout => cases::fan_out(stage).await,
-            Case::Boards => cases::boards(stage).await,
-            Case::Storms => cases::storms(stage).await,
+            Case::Boards => boards::boards(stage).await,
+            Case::Beside => boards::beside(stage).await,
+            Case::Paths => boards::paths(stage).await,
+            Case::Storms => storms::storms(stage).await,
             Case::Stalled => cases::stalled(stage).await,
-            Case::Idle => cases::idle(stage).await,
+            Case::Idle => idle::idle(stage).await,
             Case::Snapshot => cases::snapshot(stage).await,
             Case::Resume => cases::resume(stage).await,
             Case::Peers => peers::compare(stage).await,
+            Case::Flight => peers::in_flight(stage).await,
         }
     }
 }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use super::cases::{memory_by_watchers, net, of, per_second};
+use super::cases::{net, of, per_second};
 use super::host;
-use super::report::{Part, digits, median, slope, thousands};
-use super::stage::{Stage, calm, fan_out};
-use super::swarm::Target;
+use super::idle::{memory_by_watchers, slope_of_many};
+use super::report::{Part, digits, median, thousands};
+use super::stage::{Figures, Stage, calm, fan_out, measure};
+use super::swarm::{Swarm, Target};
 
 /// Where Debian puts it.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
@@ -81,8 +82,8 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
     let nchan = start_nchan(stage.folder()).await?;
     // First, while neither has had watchers before.
     let (own, other) = (
-        slope(&memory_by_watchers(&stage, &ours.target)?),
-        slope(&memory_by_watchers(&stage, &nchan.target)?),
+        slope_of_many(&memory_by_watchers(&stage, &ours.target)?),
+        slope_of_many(&memory_by_watchers(&stage, &nchan.target)?),
     );
     let time = stage.time(2_000);
     let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time / 2)?.cpu_per_event());
@@ -101,12 +102,7 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
             let quiet_us = quiet(&ours.target)?;
             let figures = fan_out(&ours.target, watchers, time)?;
             let bytes = figures.bytes_per_delivery();
-            // An id and its line ends are some forty bytes there.
-            let same = Target {
-                body_bytes: bytes.saturating_sub(40),
-                ..nchan.target.clone()
-            };
-            let theirs = fan_out(&same, watchers, time)?;
+            let theirs = fan_out(&same_bytes(&nchan.target, bytes), watchers, time)?;
             let floor = fan_out(&stage.floor(bytes), watchers, time)?;
             let cost = net(&figures, quiet_us);
             let (other_cost, bare_cost) =
@@ -145,11 +141,99 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
         ));
     }
     part.ratio(format!(
-        "An idle watcher costs {} KB of our memory and {} KB of nginx's with nchan, which has shared memory set aside besides.",
-        digits(own / 1e3),
-        digits(other / 1e3)
+        "An idle watcher costs {} KiB of our memory and {} KiB of nginx's with nchan, which has shared memory set aside besides.",
+        digits(own / 1024.0),
+        digits(other / 1024.0)
     ));
     Ok(part)
+}
+
+/// Many writers, each asking again as soon as it is answered: so events can go out together.
+pub(crate) async fn in_flight(mut stage: Stage) -> Result<Part, String> {
+    let mut part = Part::new(
+        "Many events at once, beside nginx with nchan",
+        &[
+            "watchers",
+            "writers",
+            "ours: deliveries/s",
+            "nchan",
+            "ours ÷ nchan",
+            "ours: CPU µs a delivery",
+            "nchan",
+            "ours: p50 ms",
+            "p99",
+            "nchan: p50 ms",
+            "p99",
+        ],
+        "Every writer asks again as soon as it is answered, and all watchers follow all of them, so as many events are in flight \
+         as there are writers. Ours is answered when the event is on disk; what several writers' events have in common, a commit \
+         and a send to each watcher, is done once. CPU is all of it, the writes and commits included.",
+    );
+    let (writers, watchers) = (stage.size(64, 8), stage.watchers(stage.size(1_000, 50)));
+    let time = stage.time(2_000);
+    let ours = stage.ours(writers).await?;
+    let nchan = start_nchan(stage.folder()).await?;
+    let run = |target: &Target| {
+        let mut swarm = Swarm::new(target, writers)?;
+        swarm.watch(watchers)?;
+        swarm.write_together(time / 10, u64::MAX)?;
+        swarm.settle()?;
+        calm(&target.pids);
+        let figures = measure(&mut swarm, target, |swarm| {
+            let writes = swarm.write_together(time, u64::MAX)?;
+            swarm.settle()?;
+            Ok(writes)
+        })?;
+        swarm.verify()?;
+        drop(swarm);
+        calm(&target.pids);
+        Ok::<_, String>(figures)
+    };
+    let (mut own, mut other, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..stage.pairs() {
+        let figures = run(&ours.target)?;
+        let bytes = figures.bytes_per_delivery();
+        let theirs = run(&same_bytes(&nchan.target, bytes))?;
+        let ratio = per_second(&figures) / per_second(&theirs);
+        stage.say(&format!(
+            "  {:.0} deliveries/s, {ratio:.1} times nchan's; {:.2} µs each",
+            per_second(&figures),
+            figures.cpu_per_delivery()
+        ));
+        ratios.push(ratio);
+        own.push(figures);
+        other.push(theirs);
+    }
+    part.row([
+        thousands(watchers as f64),
+        writers.to_string(),
+        thousands(of(&own, per_second)),
+        thousands(of(&other, per_second)),
+        digits(median(&ratios)),
+        digits(of(&own, Figures::cpu_per_delivery)),
+        digits(of(&other, Figures::cpu_per_delivery)),
+        digits(of(&own, |figures| figures.latencies.percentile(50.0))),
+        digits(of(&own, |figures| figures.latencies.percentile(99.0))),
+        digits(of(&other, |figures| figures.latencies.percentile(50.0))),
+        digits(of(&other, |figures| figures.latencies.percentile(99.0))),
+    ]);
+    part.ratio(format!(
+        "With {writers} events in flight, each on disk first, {} watchers get {} times as many deliveries a second as from nchan, at \
+         {} µs of CPU each, the writes included.",
+        thousands(watchers as f64),
+        digits(median(&ratios)),
+        digits(of(&own, Figures::cpu_per_delivery))
+    ));
+    Ok(part)
+}
+
+/// As many bytes for each event as another server sends.
+fn same_bytes(nchan: &Target, bytes: usize) -> Target {
+    // An id and its line ends are some forty bytes there.
+    Target {
+        body_bytes: bytes.saturating_sub(40),
+        ..nchan.clone()
+    }
 }
 
 async fn start_nchan(folder: &Path) -> Result<Nchan, String> {
@@ -188,6 +272,7 @@ async fn start_nchan(folder: &Path) -> Result<Nchan, String> {
     calm(&pids);
     let target = Target {
         addr,
+        door: None,
         pids,
         watch: "/sub".into(),
         method: "POST".into(),
@@ -224,7 +309,7 @@ http {{
     location = /pub {{
       nchan_publisher;
       nchan_channel_id bench;
-      nchan_message_buffer_length 20;
+      nchan_message_buffer_length 200;
     }}
     location = /sub {{
       nchan_subscriber eventsource;

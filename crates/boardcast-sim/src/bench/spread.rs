@@ -21,6 +21,17 @@ impl Spread {
         self.total += 1;
     }
 
+    /// Takes another's durations too.
+    pub(crate) fn merge(&mut self, other: &Spread) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+    }
+
     /// What so many per cent were not above, in milliseconds; 0 if there was nothing.
     pub(crate) fn percentile(&self, percent: f64) -> f64 {
         let wanted = (self.total as f64 * percent / 100.0).ceil() as u64;
@@ -65,6 +76,11 @@ mod tests {
             assert!((found / percent - 1.0).abs() < 0.04, "{percent}: {found}");
         }
         assert_eq!(Spread::default().percentile(50.0), 0.0);
+        let mut both = Spread::default();
+        both.add(1);
+        both.merge(&spread);
+        assert_eq!(both.percentile(100.0), spread.percentile(100.0));
+        assert!(both.percentile(0.5) < 0.1);
     }
 
     #[test]

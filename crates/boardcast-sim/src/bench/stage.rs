@@ -103,7 +103,7 @@ impl Stage {
 
     /// How often each thing is measured, turn by turn with what it is compared to.
     pub(crate) fn pairs(&self) -> usize {
-        self.size(3, 1)
+        self.size(5, 1)
     }
 
     /// So many watchers, or as many as there can be descriptors for.
@@ -145,6 +145,7 @@ impl Stage {
         prepare(program.addr(), writers).await?;
         let target = Target {
             addr: program.addr(),
+            door: None,
             pids: vec![program.pid()],
             watch: format!("/boards/{BOARD}/events"),
             method: "PATCH".into(),
@@ -179,6 +180,45 @@ impl Stage {
         Ok(ours)
     }
 
+    /// The server with a door for events, and with boards that were founded and nothing else.
+    pub(crate) async fn with_door(&mut self, boards: usize, args: &[&str]) -> Result<Ours, String> {
+        let data = self.data();
+        let args = [&["--log", "warn", "--no-demo"], args].concat();
+        let binary = self
+            .bench
+            .door
+            .as_ref()
+            .ok_or("there is no server with a door")?;
+        let program = Program::start(binary, &data, &args, &[]).await;
+        let program = program.map_err(|fault| fault.to_string())?;
+        let said = program.output();
+        let door = said
+            .lines()
+            .find_map(|line| line.strip_prefix("door ")?.parse().ok());
+        let door: u16 = door.ok_or("it doesn't say where its door is")?;
+        let board = |number| {
+            (
+                "/boards",
+                json!({"id": format!("bench-{number}"), "name": "Bench"}),
+            )
+        };
+        make(program.addr(), (0..boards).map(board).collect()).await?;
+        let target = Target {
+            addr: program.addr(),
+            door: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, door))),
+            pids: vec![program.pid()],
+            watch: "/boards/bench-{writer}/events".into(),
+            method: "POST".into(),
+            path: "/bench-{writer}".into(),
+            body: "{\"type\":\"task_updated\",\"title\":\"{mark}{fill}\"}".into(),
+            body_bytes: 300,
+        };
+        Ok(Ours {
+            _program: program,
+            target,
+        })
+    }
+
     /// The floor, sending as many bytes for each event.
     pub(crate) fn floor(&self, frame_bytes: usize) -> Target {
         let mut floor = self.floor.clone();
@@ -197,6 +237,7 @@ impl Stage {
 async fn start_floor(bench: &Bench, folder: &Path) -> Result<(Target, Option<Program>), String> {
     let target = |addr, pids| Target {
         addr,
+        door: None,
         pids,
         watch: "/".into(),
         method: "POST".into(),
@@ -235,7 +276,7 @@ async fn prepare(addr: SocketAddr, writers: usize) -> Result<(), String> {
     make(addr, wanted).await
 }
 
-async fn make(addr: SocketAddr, wanted: Vec<(&str, Value)>) -> Result<(), String> {
+pub(crate) async fn make(addr: SocketAddr, wanted: Vec<(&str, Value)>) -> Result<(), String> {
     let client = Client::new(addr);
     for (path, body) in wanted {
         let answer = client.post(path, &body).await;

@@ -38,6 +38,8 @@ const WRITER: u64 = 1 << 63;
 pub struct Target {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where writes go, if elsewhere.
+    pub door: Option<SocketAddr>,
     /// Whose CPU and memory it is.
     pub pids: Vec<u32>,
     /// The path of its event stream; `{writer}` stands for the number of the writer it follows.
@@ -234,7 +236,7 @@ impl Swarm {
     }
 
     fn connect_writer(&mut self, number: usize) -> Result<(), String> {
-        let socket = connect(self.target.addr, None)?;
+        let socket = connect(self.target.door.unwrap_or(self.target.addr), None)?;
         self.listen_to(&socket, number as u64 | WRITER)?;
         self.writers[number].socket = Some(socket);
         Ok(())
@@ -276,6 +278,19 @@ impl Swarm {
         Ok(writes)
     }
 
+    /// A write every so often, whether or not the one before was seen, but not before it is answered.
+    pub(crate) fn write_paced(&mut self, time: Duration, every: Duration) -> Result<u64, String> {
+        let (begun, mut writes) = (Instant::now(), 0);
+        while begun.elapsed() < time {
+            if begun.elapsed() >= every * writes && !self.writers[0].is_waiting {
+                self.send(0)?;
+                writes += 1;
+            }
+            self.pump(every / 8)?;
+        }
+        Ok(u64::from(writes))
+    }
+
     /// So many of the writers at a time, in turn, each seen by its watchers before the next are asked.
     pub(crate) fn write_in_turn(&mut self, time: Duration, at_once: usize) -> Result<u64, String> {
         let begun = Instant::now();
@@ -309,6 +324,15 @@ impl Swarm {
             }
             self.pump(PATIENCE)?;
         }
+    }
+
+    /// Reads what comes by itself for so long.
+    pub(crate) fn look_on(&mut self, time: Duration) -> Result<(), String> {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            self.pump(Duration::from_millis(100))?;
+        }
+        Ok(())
     }
 
     /// Waits until every write is answered and everyone has seen it.
@@ -455,6 +479,7 @@ impl Swarm {
             Brought::Status(200) => tally.opened += 1,
             Brought::Status(_) => tally.refused += 1,
             Brought::Event(mark) => tally.count(mark, now, follows.start, next, order),
+            Brought::Piece(piece) => patch(piece, follows.start, next),
             Brought::Snapshot(block) => {
                 tally.snapshots += 1;
                 *is_patched = true;
@@ -648,6 +673,7 @@ mod tests {
     fn bodies_are_as_long_as_they_should_be() {
         let target = Target {
             addr: SocketAddr::from(([127, 0, 0, 1], 1)),
+            door: None,
             pids: vec![],
             watch: "/".into(),
             method: "PATCH".into(),

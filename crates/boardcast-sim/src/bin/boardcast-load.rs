@@ -12,11 +12,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use boardcast_sim::bench::report::{Part, page};
-use boardcast_sim::bench::{Bench, Case, Target, describe, fan_out_of, find_peers, floor, said};
+use boardcast_sim::bench::{
+    Bench, Case, Target, describe, end_when_told, fan_out_of, find_peers, floor, said,
+};
 
 const HELP: &str = "\
-boardcast-load bench --server BINARY [--quick] [--write FILE --command TEXT] [CASE...]
-    Measures: writes, fanout, boards, storms, stalled, idle, snapshot, resume; peers is nginx with nchan beside ours.
+boardcast-load bench --server BINARY [--door BINARY] [--quick] [--write FILE --command TEXT] [CASE...]
+    Measures: writes, fanout, boards, beside, paths, storms, stalled, idle, snapshot, resume; peers and flight are beside nginx
+    with nchan. paths needs boardcast-publish as its --door.
 boardcast-load fanout --to PORT --pid PID[,PID] --watch PATH --write 'METHOD PATH' --body TEXT
                [--watchers 1000] [--seconds 5] [--bytes 120]
     Points the load at any server on this machine. In the body {mark} stands for what the load counts by, {fill} for as
@@ -57,8 +60,10 @@ async fn bench(words: &[String]) -> Result<(), String> {
     let mut flags = Flags::read(words, &["--quick"])?;
     let folder = std::env::temp_dir().join(format!("boardcast-bench-{}", std::process::id()));
     std::fs::create_dir(&folder).map_err(|fault| fault.to_string())?;
+    end_when_told(folder.clone())?;
     let bench = Bench {
         binary: PathBuf::from(flags.take("--server")?),
+        door: flags.take("--door").ok().map(PathBuf::from),
         floor: std::env::current_exe().ok(),
         is_quick: flags.take("--quick").is_ok(),
         folder: folder.clone(),
@@ -73,10 +78,12 @@ async fn bench(words: &[String]) -> Result<(), String> {
     if cases.is_empty() {
         cases.extend(Case::ALL);
         // Comparing is no part of a look whether it runs.
-        cases.extend((!bench.is_quick).then_some(Case::Peers));
+        if !bench.is_quick {
+            cases.extend(Case::WITH_PEER);
+        }
     }
     // Not after all the others.
-    if cases.contains(&Case::Peers) {
+    if Case::WITH_PEER.iter().any(|case| cases.contains(case)) {
         find_peers()?;
     }
     let mut machine = describe();
@@ -84,7 +91,7 @@ async fn bench(words: &[String]) -> Result<(), String> {
         "Ours: {}",
         said(&bench.binary.to_string_lossy(), &["--version"])
     ));
-    if cases.contains(&Case::Peers) {
+    if Case::WITH_PEER.iter().any(|case| cases.contains(case)) {
         machine.push(said("/usr/sbin/nginx", &["-v"]));
     }
     machine.push(format!("Command: `{command}`"));
@@ -140,6 +147,7 @@ fn fanout(words: &[String]) -> Result<(), String> {
     let pids = pids.split(',').map(number).collect::<Result<_, _>>()?;
     let target = Target {
         addr: SocketAddr::from((Ipv4Addr::LOCALHOST, number(&flags.take("--to")?)?)),
+        door: None,
         pids,
         watch: flags.take("--watch")?,
         method: method.to_owned(),

@@ -162,6 +162,12 @@ impl Hub {
         }
     }
 
+    /// The newest event of a board's tail, if it is watched and one was published meanwhile.
+    #[must_use]
+    pub fn head(&self, board_id: &BoardId) -> Option<Cursor> {
+        self.channel(board_id)?.tail().head()
+    }
+
     /// Watchers of all boards, now.
     #[must_use]
     pub fn seats(&self) -> usize {

@@ -11,6 +11,7 @@ async fn the_ruler_runs_and_finds_nothing_lost_or_doubled() {
     let folder = tempfile::tempdir().expect("a folder");
     let bench = Bench {
         binary: PathBuf::from(BINARY),
+        door: Some(PathBuf::from(env!("CARGO_BIN_EXE_boardcast-publish"))),
         floor: None,
         is_quick: true,
         folder: folder.path().to_owned(),

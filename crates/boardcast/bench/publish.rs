@@ -1,0 +1,112 @@
+//! The server with a second door, for the ruler: whatever event comes in there is published at once,
+//! as the writer publishes what it has committed. So getting bytes to watchers can be measured by
+//! itself, without requests that change something and without the file. Everything behind the door is
+//! the program's own; what comes in by it is in no log, so nobody may come back for it.
+//!
+//! `POST /BOARD` with the event's JSON; the answer comes when it is published. One connection at a
+//! time.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program says where it listens"
+)]
+
+use anyhow::Context;
+use boardcast::config::Cli;
+use boardcast::engine::Engine;
+use boardcast::serve::{Machine, Server, display_url};
+use boardcast::spine;
+use boardcast_core::cursor::{Cursor, Mark};
+use boardcast_core::frame::SegmentBuilder;
+use boardcast_core::model::BoardId;
+use clap::Parser;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+/// An event may have so many bytes here.
+const EVENT_BYTES_MAX: usize = 16 * 1024;
+
+/// Past all ordinals that the file will ever give.
+const ORDINAL_MIN: u64 = 1 << 40;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let server = Server::start(&Cli::parse().serve, Arc::new(Machine)).await?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    println!("door {}", listener.local_addr()?.port());
+    println!("listening on {}", display_url(server.address()));
+    let mut door = Door {
+        engine: Arc::clone(server.engine()),
+        ordinal: ORDINAL_MIN,
+    };
+    spine::spawn("door", move || {
+        for stream in listener.incoming().flatten() {
+            if let Err(error) = door.serve(&stream) {
+                eprintln!("the door: {error:#}");
+            }
+        }
+    });
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?
+        .recv()
+        .await;
+    Ok(())
+}
+
+struct Door {
+    engine: Arc<Engine>,
+    ordinal: u64,
+}
+
+impl Door {
+    fn serve(&mut self, stream: &TcpStream) -> anyhow::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut reader = BufReader::new(stream);
+        while let Some((board, event)) = read_request(&mut reader)? {
+            self.publish(&board, &event)?;
+            (&*stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    }
+
+    /// After what the board's watchers have seen, or after its founding where nobody has seen more.
+    fn publish(&mut self, board: &str, event: &[u8]) -> anyhow::Result<()> {
+        let board_id: BoardId = board.parse().context("the board's id")?;
+        let hub = self.engine.hub();
+        let head = hub.head(&board_id);
+        self.ordinal += 1;
+        let cursor = Cursor {
+            seq: head.map_or(1, |head| head.seq) + 1,
+            mark: Mark::ZERO,
+        };
+        let mut builder = SegmentBuilder::new(board_id);
+        builder.push(cursor, self.ordinal, event);
+        hub.publish(builder.build().into_iter().collect());
+        Ok(())
+    }
+}
+
+/// The board and the event of the next request; none at the end.
+fn read_request(reader: &mut impl BufRead) -> anyhow::Result<Option<(String, Vec<u8>)>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let path = line.split(' ').nth(1).context("a path")?;
+    let board = path.trim_start_matches('/').to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse()?;
+        }
+    }
+    anyhow::ensure!(length <= EVENT_BYTES_MAX, "{length} bytes are too many");
+    let mut event = vec![0; length];
+    reader.read_exact(&mut event)?;
+    Ok(Some((board, event)))
+}
