@@ -1,0 +1,42 @@
+//! Mistakes made on purpose: which place of the program makes each, and what must go wrong outside for it
+//! to do harm.
+
+use crate::swarm::{Fault, Mistake, Swarm};
+use boardcast::sabotage::{Harm, Spot, arm, disarm};
+
+const ALWAYS: [(Mistake, Spot); 4] = [
+    (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
+    (Mistake::RankCollision, Spot::RankCollision),
+    (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
+    (Mistake::KeyOutsideTransaction, Spot::KeyOutsideTransaction),
+];
+
+pub(super) fn arm_mistake(mistake: Option<Mistake>) {
+    for (_, spot) in ALWAYS.iter().filter(|(own, _)| Some(*own) == mistake) {
+        arm(*spot, Harm::Always);
+    }
+}
+
+pub(super) fn disarm_mistakes() {
+    for (_, spot) in ALWAYS {
+        disarm(spot);
+    }
+}
+
+/// What must go wrong outside for a mistake to do harm.
+pub(super) fn provoke(mistake: Option<Mistake>, swarm: &mut Swarm) {
+    let faults: &[(Fault, u64)] = match mistake {
+        Some(Mistake::PublishBeforeCommit | Mistake::AnswerBeforeCommit) => {
+            &[(Fault::PowerLossInCommit, 10)]
+        }
+        Some(Mistake::NoCheckpointAtStart) => &[(Fault::KillInCommit, 5), (Fault::PowerLoss, 20)],
+        Some(Mistake::HeadBeforeRegistration) => &[(Fault::Restart, 30)],
+        Some(Mistake::ResumeOffByOne) => &[(Fault::Cut, 10)],
+        Some(Mistake::MarkNotChecked) => &[(Fault::CopyBack, 60)],
+        Some(Mistake::KeyOutsideTransaction) => &[(Fault::KillInCommit, 5), (Fault::GoneClient, 3)],
+        _ => &[],
+    };
+    for (fault, one_in) in faults {
+        swarm.provoke(*fault, *one_in);
+    }
+}
