@@ -723,7 +723,8 @@ impl Shard {
         if let Some(stall) = &mut entry.stall
             && stall.ends <= now
         {
-            if entry.state == State::Blocked && stall.bytes_taken < STALL_BYTES_MIN {
+            // Who has room just now had none for most of the window; who waits for a read waits for us.
+            if entry.state != State::Reading && stall.bytes_taken < STALL_BYTES_MIN {
                 return self.end(token, Ending::Cut, sink);
             }
             **stall = Stall::from(now);

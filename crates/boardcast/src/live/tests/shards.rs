@@ -499,6 +499,25 @@ fn a_reader_that_takes_too_little_is_cut_and_one_that_is_slow_is_not() {
 }
 
 #[test]
+fn a_reader_that_takes_a_byte_whenever_its_clock_is_looked_at_is_cut_all_the_same() {
+    let mut rig = Rig::with_events(1);
+    let trickle = rig.add_at_head();
+    rig.settle();
+    rig.large = 1;
+    rig.commit(2..=2);
+    rig.give_room(trickle, Some(10));
+    let tick = Duration::from_millis(250);
+    let windows = 2 * Duration::from_secs(STALL_SECONDS);
+    while rig.now < windows + 2 * tick && rig.clients.all[&trickle].ended.is_none() {
+        rig.hear();
+        while rig.turn() {}
+        rig.now += tick;
+        rig.give_room(trickle, Some(1));
+    }
+    assert_eq!(rig.clients.all[&trickle].ended, Some(Ending::Cut));
+}
+
+#[test]
 fn silence_is_filled_with_heartbeats_and_events_put_them_off() {
     let mut rig = Rig::with_events(1);
     let token = rig.add_at_head();
