@@ -8,6 +8,12 @@
 //! rest of the one event that it has half of, and a place, and goes on from the board's tail or log:
 //! there is no queue per watcher.
 
+#[cfg(any(test, feature = "sabotage"))]
+mod audit;
+
+#[cfg(any(test, feature = "sabotage"))]
+pub use audit::States;
+
 use super::chunks::{LAST_CHUNK, Run, put_chunk};
 use super::hub::{After, Ear, Seat};
 use super::pages::Pages;
@@ -386,8 +392,13 @@ impl Shard {
 
     /// Some of what is due: as many sends as one turn may take. True if more is due.
     pub fn turn(&mut self, now: Duration, sink: &mut impl Sink) -> bool {
+        self.turn_of(SENDS_PER_TURN_MAX, now, sink)
+    }
+
+    /// [`Shard::turn`] with another number of sends.
+    pub fn turn_of(&mut self, sends_max: usize, now: Duration, sink: &mut impl Sink) -> bool {
         self.look_at_clocks(now, sink);
-        let mut sends_left = SENDS_PER_TURN_MAX;
+        let mut sends_left = sends_max;
         while sends_left > 0 && self.is_busy() {
             if let Some(board) = self.runnable.pop_front() {
                 sends_left -= self.run_pass(board, sends_left.min(PASS_SHARE), now, sink);

@@ -204,7 +204,14 @@ impl Rig {
     }
 
     fn turn(&mut self) -> bool {
-        self.shard.turn(self.now, &mut self.clients)
+        self.turn_of(SENDS_PER_TURN_MAX)
+    }
+
+    fn turn_of(&mut self, sends_max: usize) -> bool {
+        let is_busy = self.shard.turn_of(sends_max, self.now, &mut self.clients);
+        let states = self.shard.audit().unwrap();
+        assert_eq!(states.all(), self.shard.len());
+        is_busy
     }
 
     fn serve_reads(&mut self, fails: bool) {
@@ -359,7 +366,7 @@ fn run_seed(seed: u64) {
             10 => rig.serve_reads(random.one_in(20)),
             11 => rig.now += Duration::from_millis(random.below(4_000)),
             12 => _ = rig.hear(),
-            _ => _ = rig.turn(),
+            _ => _ = rig.turn_of(*random.pick(&[1, 2, SENDS_PER_TURN_MAX])),
         }
     }
     if random.one_in(2) {
