@@ -740,12 +740,13 @@ impl Shard {
             }
             **stall = Stall::from(now);
         }
-        let heartbeat_due = entry.last_sent + HEARTBEAT;
-        let due = entry
-            .stall
-            .as_ref()
-            .map_or(heartbeat_due, |stall| stall.ends);
-        if matches!(entry.state, State::Listed(_)) && heartbeat_due <= now {
+        let is_overdue = entry.last_sent + HEARTBEAT <= now;
+        // Who is overdue and in no list has its heartbeat, or something better, when it comes back.
+        let silent_since = if is_overdue { now } else { entry.last_sent };
+        let heartbeat_due = silent_since + HEARTBEAT;
+        let stall = entry.stall.as_ref();
+        let due = stall.map_or(heartbeat_due, |stall| heartbeat_due.min(stall.ends));
+        if matches!(entry.state, State::Listed(_)) && is_overdue {
             self.queue(token);
         }
         self.wheel.put(token, due);

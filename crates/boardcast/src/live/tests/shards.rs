@@ -548,6 +548,27 @@ fn silence_is_filled_with_heartbeats_and_events_put_them_off() {
 }
 
 #[test]
+fn who_was_full_has_its_heartbeat_in_time_even_if_a_turn_comes_late() {
+    let mut rig = Rig::with_events(1);
+    let token = rig.add_at_head();
+    rig.settle();
+    rig.now = Duration::from_secs(1);
+    rig.give_room(token, Some(10));
+    rig.commit(2..=2);
+    rig.hear();
+    while rig.turn() {}
+    rig.now = Duration::from_secs(10);
+    rig.give_room(token, None);
+    assert!(rig.turn_of(1), "it took the rest, and no more");
+    rig.now = Duration::from_millis(15_500);
+    while rig.turn() {}
+    let before = rig.received(token).len();
+    rig.now = Duration::from_millis(25_500);
+    while rig.turn() {}
+    assert_eq!(rig.received(token)[before..], chunk(b":\n\n"));
+}
+
+#[test]
 fn watchers_that_come_back_to_one_place_read_the_log_once() {
     let mut rig = Rig::with_events(50);
     let start = Start::After {
