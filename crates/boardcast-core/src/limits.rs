@@ -170,7 +170,7 @@ pub const SEND_BYTES_MAX: usize = LOG_READ_BYTES_MAX;
 pub const SENDS_PER_TURN_MAX: usize = 128;
 /// Snapshots encoded at the same time: each holds a reader for milliseconds and megabytes of memory.
 pub const SNAPSHOTS_AT_ONCE_MAX: usize = 2;
-/// Bytes of encoded snapshots that readers may hold; past it the oldest reader is closed.
+/// Bytes of encoded snapshots that readers may hold; past it the oldest readers are closed.
 pub const SNAPSHOTS_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of a snapshot handed to a socket at a time.
 pub const SNAPSHOT_SLICE_BYTES: usize = 64 * 1024;

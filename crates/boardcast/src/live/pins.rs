@@ -1,5 +1,5 @@
 //! Bounds the memory of encoded snapshots. Readers at the same place share one; slow readers at
-//! different places each pin their own, so past the bound the oldest reader's connection is closed.
+//! different places each pin their own, so past the bound the oldest readers' connections are closed.
 
 use super::Snapshot;
 use super::reactor::{Inbox, Message};
@@ -65,6 +65,8 @@ pub struct Pins {
 struct Readers {
     pins: VecDeque<Pin>,
     sweep_at: usize,
+    /// Whose readers were all told to let go, and some haven't yet.
+    closing: Vec<Weak<Snapshot>>,
 }
 
 #[derive(Debug)]
@@ -146,8 +148,10 @@ impl Pins {
             held: Arc::downgrade(&held),
             hangup: hangup.clone(),
         });
-        if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
-            readers.close_oldest(snapshot);
+        readers.closing.retain(|closing| !is(closing, snapshot));
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        if bytes > self.bytes_max {
+            readers.close_oldest(bytes - self.bytes_max, snapshot);
         }
         Bytes::from_owner(HeldBytes(held, part))
     }
@@ -162,26 +166,43 @@ impl Readers {
         self.pins.push_back(pin);
     }
 
-    /// Closes everyone who holds the oldest snapshot, unless that is the one just taken: so each new
-    /// one past the bound frees an old one.
-    fn close_oldest(&mut self, newest: &Arc<Snapshot>) {
+    /// Closes everyone who holds the oldest snapshots, as many as it takes to let go of so many bytes.
+    /// The one just taken stays.
+    fn close_oldest(&mut self, bytes: usize, newest: &Arc<Snapshot>) {
         self.pins.retain(|pin| pin.held.strong_count() > 0);
-        let oldest = self.pins.front().and_then(|pin| pin.held.upgrade());
-        let Some(oldest) = oldest.filter(|oldest| !Arc::ptr_eq(&oldest.0, newest)) else {
-            return;
-        };
-        tracing::warn!("slow readers hold too many snapshots: the oldest ones are closed");
+        self.closing.retain(|closing| closing.strong_count() > 0);
+        let closing = self.closing.iter().filter_map(Weak::upgrade);
+        let mut freed: usize = closing.map(|closing| closing.frame().len()).sum();
+        while freed < bytes
+            && let Some(oldest) = self.oldest_but(newest)
+        {
+            tracing::warn!("slow readers hold too many snapshots: the oldest ones are closed");
+            freed += oldest.frame().len();
+            self.close(&oldest);
+            self.closing.push(Arc::downgrade(&oldest));
+        }
+    }
+
+    fn oldest_but(&self, newest: &Arc<Snapshot>) -> Option<Arc<Snapshot>> {
+        let held = self.pins.iter().filter_map(|pin| pin.held.upgrade());
+        let mut snapshots = held.map(|held| Arc::clone(&held.0));
+        snapshots.find(|snapshot| !Arc::ptr_eq(snapshot, newest))
+    }
+
+    fn close(&mut self, snapshot: &Arc<Snapshot>) {
         self.pins.retain(|pin| {
-            let is_oldest = pin
-                .held
-                .upgrade()
-                .is_some_and(|held| Arc::ptr_eq(&held.0, &oldest.0));
-            if is_oldest {
+            let held = pin.held.upgrade();
+            let is_held = held.is_some_and(|held| Arc::ptr_eq(&held.0, snapshot));
+            if is_held {
                 pin.hangup.hang_up();
             }
-            !is_oldest
+            !is_held
         });
     }
+}
+
+fn is(weak: &Weak<Snapshot>, snapshot: &Arc<Snapshot>) -> bool {
+    std::ptr::eq(weak.as_ptr(), Arc::as_ptr(snapshot))
 }
 
 #[cfg(test)]
@@ -210,6 +231,25 @@ mod tests {
             [true, false, false]
         );
         drop(held);
+    }
+
+    #[test]
+    fn past_the_bound_as_many_are_closed_as_it_takes_and_none_for_what_is_being_closed() {
+        let pins = Pins::new(2_500);
+        let hangups: Vec<_> = (0..6).map(|_| Hangup::default()).collect();
+        let hold = |bytes, hangup| pins.hold(&snapshot(bytes), Part::Frame, hangup);
+        let mut held: Vec<_> = hangups[..4]
+            .iter()
+            .map(|hangup| hold(500, hangup))
+            .collect();
+        held.push(hold(1_200, &hangups[4]));
+        let are_closed = || hangups.iter().map(is_hung_up).collect::<Vec<_>>();
+        assert_eq!(are_closed(), [true, true, false, false, false, false]);
+        // The first two haven't let go yet, and that is known.
+        held.push(hold(10, &hangups[5]));
+        assert_eq!(are_closed(), [true, true, false, false, false, false]);
+        drop(held);
+        assert_eq!(pins.bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]
