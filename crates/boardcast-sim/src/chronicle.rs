@@ -421,7 +421,7 @@ impl Chronicle {
         let vague = self.writes.iter().filter(|write| write.may_repeat);
         let vague = vague.filter_map(|write| write.sign.clone()).collect();
         let mut wrong = happened.wrong(&vague);
-        wrong.extend(self.unseen(&happened, holes, &self.open_ends(living)));
+        wrong.extend(self.unseen(&happened, holes, &self.open_ends(&happened, living)));
         let refused = self
             .writes
             .iter()
@@ -438,13 +438,27 @@ impl Chronicle {
     }
 
     /// Boards of which more may have happened than anybody saw.
-    fn open_ends(&self, living: &BTreeSet<String>) -> BTreeSet<String> {
+    fn open_ends(&self, happened: &Happened, living: &BTreeSet<String>) -> BTreeSet<String> {
         let lines = self.lines.iter();
         let gone = lines.filter(|(board, line)| !living.contains(*board) && !line.has_ended());
         let past = self.past.iter().filter(|(_, line)| !line.has_ended());
         let names = gone.map(|(board, _)| board);
         let names = names.chain(past.map(|(board, _)| board)).cloned();
-        names.chain(self.unseen_lives()).collect()
+        let restored = self.unseen_restores(happened);
+        let restored = restored.filter(|board| !living.contains(board));
+        names.chain(self.unseen_lives()).chain(restored).collect()
+    }
+
+    /// Boards that were answered as restored, and nobody saw it: their end came once more.
+    fn unseen_restores(&self, happened: &Happened) -> impl Iterator<Item = String> {
+        let answered = self.writes.iter().filter_map(|write| match &write.state {
+            State::Done(_, said) if write.kind == "board_restored" => Some(said),
+            _ => None,
+        });
+        answered.filter_map(|said| {
+            let place = (said["id"].as_str()?.to_owned(), said["version"].as_u64()?);
+            (!happened.versions.contains_key(&place)).then_some(place.0)
+        })
     }
 
     /// Boards that were answered as made, and of which nothing was seen before they were gone.
@@ -841,6 +855,25 @@ mod tests {
         chronicle.saw_event("b", Some(&id(2)), &id(3), &deleted);
         assert_eq!(chronicle.newest("b"), Some("1-ffffffffffff"));
         check(chronicle, &[]);
+    }
+
+    #[test]
+    fn what_happened_between_two_ends_of_a_board_may_be_unseen() {
+        let restored = |version| {
+            let mut chronicle = two_events();
+            let deleted = json!({"type": "board_deleted", "boardId": "b", "by": null, "at": T0});
+            chronicle.saw_event("b", Some(&id(2)), &id(3), &deleted.to_string());
+            let write = chronicle.asked("board_restored", Some("b"), None, false);
+            let mut said = board(T0);
+            said["version"] = json!(version);
+            chronicle.answered(write, 200, &said, false);
+            let write = chronicle.asked("list_updated", Some("l"), Some("N #2"), false);
+            chronicle.answered(write, 200, &list("N #2", 2), false);
+            chronicle.judge(&BTreeSet::new());
+            chronicle.wrong().len()
+        };
+        assert_eq!(restored(2), 0);
+        assert_eq!(restored(1), 1, "a restore that was seen hides nothing");
     }
 
     #[test]
