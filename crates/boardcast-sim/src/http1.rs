@@ -174,7 +174,7 @@ fn malformed(what: &str, found: &str) -> io::Error {
 
 /// An incremental decoder of the chunked transfer coding (RFC 9112, section 7.1).
 #[derive(Debug, Default)]
-pub(crate) struct Chunks {
+pub struct Chunks {
     place: Place,
     /// The part of a size line or trailer that has arrived.
     line: Vec<u8>,
@@ -194,13 +194,16 @@ enum Place {
 
 impl Chunks {
     /// Whether the terminating chunk and the trailers after it have been read.
-    pub(crate) fn finished(&self) -> bool {
+    pub fn finished(&self) -> bool {
         self.place == Place::Finished
     }
 
     /// Appends to `body` what `coded` carries and returns how much of `coded` was used: all of it,
     /// except past the end.
-    pub(crate) fn decode(&mut self, coded: &[u8], body: &mut Vec<u8>) -> Result<usize, String> {
+    ///
+    /// # Errors
+    /// If it isn't coded that way.
+    pub fn decode(&mut self, coded: &[u8], body: &mut Vec<u8>) -> Result<usize, String> {
         let mut used = 0;
         while used < coded.len() && !self.finished() {
             if let Place::Content { left } = self.place {

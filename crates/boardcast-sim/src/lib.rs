@@ -15,8 +15,9 @@
 //! go, and looks at what they leave. [`mod@bench`] measures. A [`probe`] tests a server that runs
 //! somewhere, and [`mod@history`] judges what was written down.
 //!
-//! The simulator of `crates/boardcast` has no sockets and brings its bytes itself: it lets a [`witness`]
-//! judge each stream, a [`joint`] each stream of several boards, and one [`chronicle`] everything
+//! The simulator of `crates/boardcast` has no sockets and brings its bytes itself, decoded by [`http1`] where
+//! they are those of a connection: it lets a [`witness`] judge each stream, a [`joint`] each stream of
+//! several boards, and one [`chronicle`] everything
 //! together.
 
 pub mod bench;
@@ -30,7 +31,7 @@ mod dial;
 pub mod disk;
 pub mod fold;
 pub mod history;
-mod http1;
+pub mod http1;
 pub mod joint;
 pub mod ledger;
 pub mod load;

@@ -47,6 +47,8 @@ pub struct Parts {
     pub log: Arc<dyn Log>,
     /// Where the writer publishes.
     pub hub: Arc<Hub>,
+    /// Bounds the snapshots that readers hold.
+    pub pins: Arc<Pins>,
 }
 
 /// Where a caller wants its stream to begin.
@@ -122,18 +124,18 @@ impl Engine {
             log,
             readers,
             hub,
+            pins,
         };
-        Ok(Self::assemble(parts, pins, reactor, outside, streams_max))
+        Ok(Self::assemble(parts, reactor, outside, streams_max))
     }
 
     /// Of parts that somebody else moves: who takes the writer's turns publishes too.
     pub fn around(parts: Parts, outside: Arc<dyn Outside>, streams_max: usize) -> Arc<Self> {
-        Self::assemble(parts, Arc::default(), None, outside, streams_max)
+        Self::assemble(parts, None, outside, streams_max)
     }
 
     fn assemble(
         parts: Parts,
-        pins: Arc<Pins>,
         reactor: Option<Reactor>,
         outside: Arc<dyn Outside>,
         streams_max: usize,
@@ -143,6 +145,7 @@ impl Engine {
             readers,
             log,
             hub,
+            pins,
         } = parts;
         Arc::new(Self {
             submissions,

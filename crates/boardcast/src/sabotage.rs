@@ -27,6 +27,26 @@ pub enum Spot {
     KeyOutsideTransaction,
     /// A mistake: a message wakes its reader only if another one waits already.
     InboxWakesLate,
+    /// A mistake: a pass takes its second watcher out of its list, and sends it nothing.
+    WatcherForgotten,
+    /// A mistake: what is left of a half-sent event is dropped.
+    RestDropped,
+    /// A mistake: what is left of a half-sent event is sent twice.
+    RestTwice,
+    /// A mistake: who was just found full is sent more.
+    SentWhileFull,
+    /// A mistake: who has everything is put where the next pass begins, wherever it stands.
+    ListedAtStart,
+    /// A mistake: who needs the log is given what another one of its board asked for.
+    PageOfAnother,
+    /// A mistake: a snapshot that was sent in part goes on one byte too far.
+    SliceOffByOne,
+    /// A mistake: a heartbeat comes between the halves of an event.
+    HeartbeatInEvent,
+    /// A mistake: who is cut stays.
+    CutIgnored,
+    /// A mistake: who takes nothing stays.
+    StallIgnored,
 }
 
 #[cfg(feature = "sabotage")]

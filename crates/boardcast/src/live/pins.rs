@@ -129,12 +129,20 @@ impl Default for Pins {
 }
 
 impl Pins {
-    fn new(bytes_max: usize) -> Self {
+    /// With another bound.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
         Self {
             bytes_max,
             bytes: Arc::default(),
             readers: Mutex::default(),
         }
+    }
+
+    /// Bytes of all snapshots that somebody holds, now.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// A reader's bytes of a snapshot: as long as they live they count, and `hangup` may be used.
@@ -149,7 +157,7 @@ impl Pins {
             hangup: hangup.clone(),
         });
         readers.closing.retain(|closing| !is(closing, snapshot));
-        let bytes = self.bytes.load(Ordering::Relaxed);
+        let bytes = self.bytes();
         if bytes > self.bytes_max {
             readers.close_oldest(bytes - self.bytes_max, snapshot);
         }
@@ -249,7 +257,7 @@ mod tests {
         held.push(hold(10, &hangups[5]));
         assert_eq!(are_closed(), [true, true, false, false, false, false]);
         drop(held);
-        assert_eq!(pins.bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(pins.bytes(), 0);
     }
 
     #[test]

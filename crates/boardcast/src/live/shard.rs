@@ -21,7 +21,9 @@ use super::watcher::Next;
 use super::wheel::Wheel;
 use super::{Page, ReadError, Snapshot, Watcher};
 use crate::outside::{Outside, random_within};
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::Cursor;
+use boardcast_core::frame::Segment;
 use boardcast_core::limits::{
     HEARTBEAT_SECONDS, RETRY_SPREAD_MS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
 };
@@ -311,7 +313,7 @@ impl Shard {
 
     /// A watcher's connection is over, or shall be: it gets nothing more.
     pub fn cut(&mut self, token: Token, sink: &mut impl Sink) {
-        if self.find(token).is_some() {
+        if self.find(token).is_some() && !sabotage::hits(Spot::CutIgnored) {
             self.end(token, Ending::Cut, sink);
         }
     }
@@ -324,7 +326,7 @@ impl Shard {
         let place = place.expect("the log was asked");
         if let Ok(page @ Page::Events(segment)) = read {
             let mut run = Run::default();
-            run.fill(place, [segment]);
+            run.fill(resumed_at(place, segment), [segment]);
             for token in &waiting {
                 let _ = self.watchers[token.slot].watcher.log_page(page);
             }
@@ -482,6 +484,9 @@ impl Shard {
                 turn: entry.turn,
             };
             sends += 1;
+            if sends == 2 && sabotage::hits(Spot::WatcherForgotten) {
+                continue;
+            }
             if !self.deliver(token, &run, now, sink) {
                 continue;
             }
@@ -639,7 +644,7 @@ impl Shard {
             Sent::Short(taken) => {
                 if let Some((place, is_last, rest)) = run.cut_at(taken) {
                     entry.watcher.took_events(place, is_last);
-                    entry.control = put_aside(Bytes::copy_from_slice(rest));
+                    entry.control = put_aside(owed(rest));
                 }
                 self.block(token, taken, now, sink);
                 false
@@ -665,6 +670,7 @@ impl Shard {
             }
             Sent::Short(taken) => {
                 entry.offset += u32::try_from(taken).expect("a slice has a limit");
+                entry.offset += u32::from(sabotage::hits(Spot::SliceOffByOne));
                 self.block(token, taken, now, sink);
             }
             Sent::Gone => self.end(token, Ending::Cut, sink),
@@ -712,7 +718,7 @@ impl Shard {
                 board.place = place;
                 start
             }
-            _ if place == board.place => start,
+            _ if place == board.place || sabotage::hits(Spot::ListedAtStart) => start,
             Some(run) if place == run.last() => end,
             _ => ASIDE,
         };
@@ -735,12 +741,16 @@ impl Shard {
             && stall.ends <= now
         {
             // Who has room just now had none for most of the window; who waits for a read waits for us.
-            if entry.state != State::Reading && stall.bytes_taken < STALL_BYTES_MIN {
+            let is_stalled = entry.state != State::Reading && stall.bytes_taken < STALL_BYTES_MIN;
+            if is_stalled && !sabotage::hits(Spot::StallIgnored) {
                 return self.end(token, Ending::Cut, sink);
             }
             **stall = Stall::from(now);
         }
         let is_overdue = entry.last_sent + HEARTBEAT <= now;
+        if is_overdue && sabotage::hits(Spot::HeartbeatInEvent) {
+            entry.interrupt();
+        }
         // Who is overdue and in no list has its heartbeat, or something better, when it comes back.
         let silent_since = if is_overdue { now } else { entry.last_sent };
         let heartbeat_due = silent_since + HEARTBEAT;
@@ -756,7 +766,8 @@ impl Shard {
         let number = self.watchers[token.slot].board;
         let asked = &self.boards[number].asked;
         // Whoever asked first knew what this one knows: that the next event is not in the tail.
-        if let Some((_, ask)) = asked.iter().find(|(asked, _)| *asked == place) {
+        let is_same = |asked: Cursor| asked == place || sabotage::hits(Spot::PageOfAnother);
+        if let Some((_, ask)) = asked.iter().find(|(asked, _)| is_same(*asked)) {
             let read = self.reads.get_mut(ask).expect("it is on its way");
             read.waiting.push(token);
             self.watchers[token.slot].state = State::Reading;
@@ -805,6 +816,9 @@ impl Shard {
         if entry.stall.is_none() {
             entry.stall = Some(Box::new(Stall::from(now)));
             sink.is_full(token, true);
+        }
+        if sabotage::hits(Spot::SentWhileFull) {
+            self.queue(token);
         }
     }
 
@@ -900,7 +914,35 @@ fn put_aside(bytes: Bytes) -> Option<Box<Bytes>> {
     (!bytes.is_empty()).then(|| Box::new(bytes))
 }
 
+/// The rest of the one event that a watcher has half of.
+fn owed(rest: &[u8]) -> Bytes {
+    if sabotage::hits(Spot::RestDropped) {
+        return Bytes::new();
+    }
+    if sabotage::hits(Spot::RestTwice) {
+        return [rest, rest].concat().into();
+    }
+    Bytes::copy_from_slice(rest)
+}
+
+/// Where a page of the log goes on after a place: there.
+fn resumed_at(place: Cursor, page: &Segment) -> Cursor {
+    let is_harmed = page.last().seq > place.seq + 1 && sabotage::hits(Spot::ResumeOffByOne);
+    let seq = place.seq + u64::from(is_harmed);
+    Cursor { seq, ..place }
+}
+
 impl Entry {
+    /// The mistake of [`Spot::HeartbeatInEvent`].
+    fn interrupt(&mut self) {
+        if let (State::Blocked, Some(rest)) = (self.state, &self.control) {
+            let mut control = Vec::new();
+            put_chunk(&mut control, &self.watcher.heartbeat());
+            control.extend_from_slice(rest);
+            self.control = put_aside(control.into());
+        }
+    }
+
     fn sent(&mut self, bytes: usize, now: Duration) {
         if bytes > 0 {
             self.last_sent = now;

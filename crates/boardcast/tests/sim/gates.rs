@@ -9,6 +9,7 @@ use boardcast_core::model::BoardId;
 use boardcast_sim::random::Random;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
@@ -101,6 +102,8 @@ pub(crate) struct Gated {
     readers: Arc<Readers>,
     gates: Arc<Gates>,
     mistake: Option<Mistake>,
+    /// Bytes of the largest snapshot so far.
+    largest: AtomicUsize,
     /// For [`Mistake::HeadBeforeRegistration`]: what was read too early.
     early: Mutex<Early>,
 }
@@ -118,8 +121,13 @@ impl Gated {
             readers,
             gates,
             mistake,
+            largest: AtomicUsize::new(0),
             early: Mutex::default(),
         })
+    }
+
+    pub(crate) fn largest_snapshot(&self) -> usize {
+        self.largest.load(Ordering::Relaxed)
     }
 
     /// Reads where a board stands, for a watcher that is registered only later.
@@ -182,6 +190,10 @@ impl Log for Gated {
         Box::pin(async move {
             self.gates.pass().await;
             let snapshot = self.readers.snapshot(board_id).await;
+            if let Ok(Some(snapshot)) = &snapshot {
+                let bytes = snapshot.frame().len();
+                self.largest.fetch_max(bytes, Ordering::Relaxed);
+            }
             self.gates.pass().await;
             snapshot
         })

@@ -3,11 +3,13 @@
 
 mod clients;
 mod disk;
+mod fanout;
 mod gates;
 mod mistakes;
 mod nature;
 mod runs;
 mod server;
+mod sockets;
 mod swarm;
 mod tasks;
 mod trace;

@@ -1,8 +1,9 @@
 //! The judge bites: each of these mistakes, made on purpose, is found within a few seeds, and as what it
 //! is. One that isn't found means that the judge is broken, or that no run gets there any more.
 
-use crate::runs::carry_out_quietly;
-use crate::swarm::{Mistake, Run};
+use crate::swarm::{Mistake, Run, Way};
+use crate::world::{carry_out, disarm_mistakes};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A mistake that isn't found in so many seeds is not found.
 const SEEDS_MAX: u64 = 100;
@@ -10,20 +11,49 @@ const SEEDS_MAX: u64 = 100;
 /// Something was shown that is gone now, or has become something else.
 const GONE: [&str; 2] = ["the log ends at", "number "];
 
+/// What came isn't coded in chunks.
+const NO_CHUNKS: [&str; 3] = [
+    "a chunk is longer than its size says",
+    "is no chunk size",
+    // One that went on into the next.
+    "a carriage return after",
+];
+
+/// Found by either way, in a world whose streams all take it.
 #[track_caller]
 fn check_found(mistake: Mistake, says: &[&str]) {
+    check_found_by(Way::Body, mistake, says);
+    check_found_by(Way::Shard, mistake, says);
+}
+
+#[track_caller]
+fn check_found_by(way: Way, mistake: Mistake, says: &[&str]) {
     let found = (0..SEEDS_MAX).find_map(|seed| {
         let mut run = Run::of(seed);
         run.mistake = Some(mistake);
-        let wrong = carry_out_quietly(&run).wrong;
-        (!wrong.is_empty()).then_some((seed, wrong))
+        run.way = Some(way);
+        first_wrong(&run).map(|wrong| (seed, wrong))
     });
-    let (seed, wrong) = found.unwrap_or_else(|| panic!("{mistake:?} was not found"));
-    let is_said = says.iter().any(|part| wrong[0].contains(part));
+    let (seed, wrong) =
+        found.unwrap_or_else(|| panic!("{mistake:?} by way of {way:?} was not found"));
     assert!(
-        is_said,
-        "{mistake:?} with seed {seed} was found as {wrong:#?}"
+        says.iter().any(|part| wrong.contains(part)),
+        "{mistake:?} by way of {way:?} with seed {seed} was found as {wrong}"
     );
+}
+
+/// What the judge found first, unless the shard itself saw that something can't be.
+fn first_wrong(run: &Run) -> Option<String> {
+    let carried_out = catch_unwind(AssertUnwindSafe(|| carry_out(run)));
+    disarm_mistakes();
+    match carried_out {
+        Ok(verdict) => verdict.wrong.into_iter().next(),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&said| said.to_owned()));
+            Some(said.unwrap_or_default())
+        }
+    }
 }
 
 #[test]
@@ -33,7 +63,10 @@ fn what_is_published_before_it_is_committed_is_found() {
 
 #[test]
 fn what_is_answered_before_it_is_committed_is_found() {
-    check_found(Mistake::AnswerBeforeCommit, &["which no event made"]);
+    check_found(
+        Mistake::AnswerBeforeCommit,
+        &["which no event made", "its events say"],
+    );
 }
 
 #[test]
@@ -43,7 +76,10 @@ fn a_start_without_a_checkpoint_is_found() {
 
 #[test]
 fn a_head_that_is_read_before_its_watcher_is_registered_is_found() {
-    check_found(Mistake::HeadBeforeRegistration, &["which stands at"]);
+    check_found(
+        Mistake::HeadBeforeRegistration,
+        &["which stands at", "it has not left"],
+    );
 }
 
 #[test]
@@ -53,7 +89,13 @@ fn a_wake_up_that_is_dropped_is_found() {
 
 #[test]
 fn a_watcher_that_a_pass_forgets_is_found() {
-    check_found(Mistake::ForgottenWatcher, &["which stands at"]);
+    check_found(
+        Mistake::ForgottenWatcher,
+        &[
+            "which stands at",
+            "is Queued, in the queue and waiting (0, 0)",
+        ],
+    );
 }
 
 #[test]
@@ -84,5 +126,72 @@ fn an_answer_that_is_kept_outside_the_transaction_is_found() {
     check_found(
         Mistake::KeyOutsideTransaction,
         &["happened more than once", "refused, and it happened"],
+    );
+}
+
+// In the shard alone.
+
+#[track_caller]
+fn check_found_in_the_shard(mistake: Mistake, says: &[&str]) {
+    check_found_by(Way::Shard, mistake, says);
+}
+
+#[test]
+fn a_half_sent_event_whose_rest_is_dropped_is_found() {
+    let mut says = NO_CHUNKS.to_vec();
+    // What was dropped was the newest.
+    says.push("which stands at");
+    check_found_in_the_shard(Mistake::RestDropped, &says);
+}
+
+#[test]
+fn a_half_sent_event_whose_rest_comes_twice_is_found() {
+    check_found_in_the_shard(Mistake::RestTwice, &NO_CHUNKS);
+}
+
+#[test]
+fn a_send_to_a_full_socket_is_found() {
+    check_found_in_the_shard(
+        Mistake::SentWhileFull,
+        &["was sent to before it was writable"],
+    );
+}
+
+#[test]
+fn a_watcher_that_is_listed_where_it_does_not_stand_is_found() {
+    check_found_in_the_shard(
+        Mistake::ListedAtStart,
+        &["everyone at a pass's start has the same"],
+    );
+}
+
+#[test]
+fn a_page_of_the_log_that_goes_to_another_one_is_found() {
+    check_found_in_the_shard(Mistake::PageOfAnother, &["lost: after", "duplicate: after"]);
+}
+
+#[test]
+fn a_snapshot_that_goes_on_one_byte_too_far_is_found() {
+    check_found_in_the_shard(Mistake::SliceOffByOne, &NO_CHUNKS);
+}
+
+#[test]
+fn a_heartbeat_in_a_half_sent_event_is_found() {
+    check_found_in_the_shard(Mistake::HeartbeatInEvent, &NO_CHUNKS);
+}
+
+#[test]
+fn a_watcher_that_is_cut_and_stays_is_found() {
+    check_found_in_the_shard(
+        Mistake::CutIgnored,
+        &["after it was cut", "is cut, and was not closed"],
+    );
+}
+
+#[test]
+fn a_reader_that_stalls_for_ever_is_found() {
+    check_found_in_the_shard(
+        Mistake::StallIgnored,
+        &["takes nothing, and was not closed"],
     );
 }

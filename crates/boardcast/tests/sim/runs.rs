@@ -80,12 +80,13 @@ impl std::fmt::Display for Sum {
             connections,
             starts,
             bytes,
+            fanout,
             happened,
         } = &self.counts;
         write!(
             out,
             "{} runs, {} steps, {} simulated seconds in {:.1} of ours: {answers} answers ({accepted} accepted), \
-             {connections} connections ({bytes} bytes), {starts} starts, {happened:?}",
+             {connections} connections ({bytes} bytes), {starts} starts, {fanout:?}, {happened:?}",
             self.runs,
             self.steps,
             self.simulated.as_secs(),
@@ -101,6 +102,7 @@ impl Counts {
         self.connections += other.connections;
         self.bytes += other.bytes;
         self.starts += other.starts;
+        self.fanout.add(&other.fanout);
         for (fault, times) in &other.happened {
             *self.happened.entry(*fault).or_default() += times;
         }

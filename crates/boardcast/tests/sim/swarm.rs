@@ -3,6 +3,7 @@
 //! on hide each other.
 
 use boardcast::store::Retention;
+use boardcast_core::limits::SNAPSHOTS_BYTES_MAX;
 use boardcast_sim::random::Random;
 use std::collections::BTreeSet;
 
@@ -45,9 +46,13 @@ pub(crate) enum Fault {
     Prune,
     /// A board is deleted, forgotten and made anew before anybody who watches it looks again.
     Remake,
+    /// A watcher's line stands still, for a while or for too long.
+    Stuck,
+    /// Somebody may watch no longer.
+    Revoke,
 }
 
-pub(crate) const FAULTS: [Fault; 18] = [
+pub(crate) const FAULTS: [Fault; 20] = [
     Fault::Kill,
     Fault::KillInCommit,
     Fault::PowerLoss,
@@ -66,6 +71,8 @@ pub(crate) const FAULTS: [Fault; 18] = [
     Fault::Repeat,
     Fault::Prune,
     Fault::Remake,
+    Fault::Stuck,
+    Fault::Revoke,
 ];
 
 /// A mistake made on purpose, which the judge must see.
@@ -82,6 +89,24 @@ pub(crate) enum Mistake {
     ForgottenWatcher,
     OldCursorsStayGood,
     KeyOutsideTransaction,
+    RestDropped,
+    RestTwice,
+    SentWhileFull,
+    ListedAtStart,
+    PageOfAnother,
+    SliceOffByOne,
+    HeartbeatInEvent,
+    CutIgnored,
+    StallIgnored,
+}
+
+/// The way by which a stream of one board comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As the body of an answer.
+    Body,
+    /// Through the shard, over a socket.
+    Shard,
 }
 
 /// One run: everything in it follows from this.
@@ -92,6 +117,8 @@ pub(crate) struct Run {
     pub(crate) steps: Option<u64>,
     pub(crate) without: BTreeSet<Fault>,
     pub(crate) mistake: Option<Mistake>,
+    /// The one way for all; each stream draws its own if none.
+    pub(crate) way: Option<Way>,
     pub(crate) is_shown: bool,
 }
 
@@ -102,6 +129,7 @@ impl Run {
             steps: None,
             without: BTreeSet::new(),
             mistake: None,
+            way: None,
             is_shown: false,
         }
     }
@@ -114,6 +142,11 @@ pub(crate) struct Swarm {
     pub(crate) retention: Retention,
     /// Milliseconds between two steps, at most.
     pub(crate) pace_ms: u64,
+    /// Bytes of snapshots that readers may hold.
+    pub(crate) snapshots_bytes_max: usize,
+    /// Of so many streams of one board one is a body; 0: none, 1: all.
+    bodies_one_in: u64,
+    ways: Random,
     /// While it is, nothing goes wrong.
     pub(crate) is_calm: bool,
     dice: Vec<Die>,
@@ -150,9 +183,22 @@ impl Swarm {
                 days: *random.pick(&[1, 30]),
             },
             pace_ms: *random.pick(&[200, 2_000, 10_000]),
+            snapshots_bytes_max: *random.pick(&[SNAPSHOTS_BYTES_MAX, 20_000, 3_000]),
+            bodies_one_in: match run.way {
+                None => *random.pick(&[0, 1, 2, 2, 4, 4]),
+                Some(Way::Body) => 1,
+                Some(Way::Shard) => 0,
+            },
+            ways: random.fork(),
             is_calm: true,
             dice: dice.into(),
         }
+    }
+
+    /// By which way the next stream comes.
+    pub(crate) fn way(&mut self) -> Way {
+        let is_body = self.bodies_one_in > 0 && self.ways.one_in(self.bodies_one_in);
+        if is_body { Way::Body } else { Way::Shard }
     }
 
     /// Whether a fault comes now.
@@ -199,5 +245,7 @@ fn rates(fault: Fault) -> [u64; 3] {
         Fault::GoneClient | Fault::Repeat => [3, 10, 30],
         Fault::Prune => [5, 20, 60],
         Fault::Remake => [60, 150, 300],
+        Fault::Stuck => [5, 20, 100],
+        Fault::Revoke => [20, 60, 200],
     }
 }

@@ -2,9 +2,14 @@
 //! every byte.
 
 use crate::server::{Answering, Asked, Server};
-use crate::tasks::Flag;
+use crate::sockets::{Arrived, Receiver};
+use crate::swarm::Way;
+use crate::tasks::{Flag, at_once};
 use axum::body::Body;
 use axum::response::Response;
+use boardcast::live::Hangup;
+use boardcast::live::body::{Offer, Stream};
+use boardcast::live::shard::Ending;
 use boardcast_sim::chronicle::Chronicle;
 use boardcast_sim::cursor::elements;
 use boardcast_sim::joint::Joint;
@@ -32,6 +37,11 @@ pub(crate) struct Watcher {
     pub(crate) pace: Pace,
     pub(crate) line: Line,
     pub(crate) flag: Arc<Flag>,
+    /// Its line stands still up to this millisecond.
+    pub(crate) stuck_until: u64,
+    way: Way,
+    /// Of the connection on which it asked.
+    hangup: Hangup,
     judge: Judge,
     asks_snapshot: bool,
 }
@@ -53,16 +63,30 @@ enum Judge {
 pub(crate) enum Delivery {
     /// As the body of a response.
     Body(Body),
+    /// Over a socket, coded in chunks.
+    Socket(Receiver),
 }
 
 impl Delivery {
-    /// The next bytes; none at an orderly end.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn take(&mut self, context: &mut Context<'_>) -> Arrived {
         match self {
-            Self::Body(body) => Pin::new(body).poll_frame(context).map(|frame| {
-                let frame = frame?.expect("no body of a stream fails");
-                frame.into_data().ok()
-            }),
+            Self::Body(body) => match Pin::new(body).poll_frame(context) {
+                Poll::Pending => Arrived::Nothing,
+                Poll::Ready(None) => Arrived::End,
+                Poll::Ready(Some(frame)) => {
+                    let frame = frame.expect("no body of a stream fails");
+                    Arrived::Bytes(frame.into_data().unwrap_or_default())
+                }
+            },
+            Self::Socket(receiver) => receiver.read(),
+        }
+    }
+
+    /// The body's part of bytes that came.
+    fn decode(&mut self, bytes: Bytes) -> Result<Bytes, String> {
+        match self {
+            Self::Body(_) => Ok(bytes),
+            Self::Socket(receiver) => receiver.decode(&bytes).map(Bytes::from),
         }
     }
 }
@@ -73,8 +97,12 @@ pub(crate) enum Looked {
     Waits,
     /// Bytes came, or an answer's head.
     Came,
+    /// The answer is a stream that comes over a socket.
+    Joins(Box<Stream>),
     /// The stream is over, in order.
     Ended,
+    /// The server closed the line, wherever it stood.
+    Cut,
     /// It was answered with this, and is to stay away.
     Refused(u16),
 }
@@ -90,6 +118,9 @@ impl Watcher {
             pace,
             line: Line::Down(0),
             flag: Arc::default(),
+            stuck_until: 0,
+            way: Way::Body,
+            hangup: Hangup::default(),
             asks_snapshot,
         }
     }
@@ -108,8 +139,10 @@ impl Watcher {
         }
     }
 
-    pub(crate) fn open(&mut self, server: &mut Server) {
-        self.line = Line::Opening(server.call(&self.request()));
+    pub(crate) fn open(&mut self, server: &mut Server, way: Way) {
+        self.hangup = Hangup::default();
+        self.line = Line::Opening(server.call_on(&self.request(), self.hangup.clone()));
+        self.way = way;
         self.flag.raise();
     }
 
@@ -147,8 +180,19 @@ impl Watcher {
         self.judge = Judge::of(&self.boards, self.asks_snapshot);
     }
 
+    /// Its stream comes over a socket.
+    pub(crate) fn joined(&mut self, receiver: Receiver) {
+        self.line = Line::Open(Delivery::Socket(receiver), Parser::default());
+        self.flag.raise();
+    }
+
+    pub(crate) fn is_stuck(&self, now_ms: u64) -> bool {
+        now_ms < self.stuck_until
+    }
+
     /// The connection is gone, wherever it stood.
     pub(crate) fn lose(&mut self, back_at: u64) {
+        self.stuck_until = 0;
         self.line = Line::Down(back_at);
     }
 
@@ -175,19 +219,31 @@ impl Watcher {
         let mut context = Context::from_waker(&waker);
         match &mut self.line {
             Line::Down(_) => Looked::Waits,
+            Line::Open(Delivery::Body(_), _) if at_once(self.hangup.hung_up()).is_some() => {
+                Looked::Cut
+            }
             Line::Opening(answering) => match answering.as_mut().poll(&mut context) {
                 Poll::Pending => Looked::Waits,
                 Poll::Ready(Ok(response)) => self.opened(response),
             },
-            Line::Open(delivery, parser) => match delivery.poll(&mut context) {
-                Poll::Pending => Looked::Waits,
-                Poll::Ready(Some(bytes)) => {
+            Line::Open(delivery, parser) => match delivery.take(&mut context) {
+                Arrived::Nothing => Looked::Waits,
+                Arrived::Bytes(bytes) => {
                     let taken = take(&self.name, &bytes);
-                    parser.push(&bytes[..taken]);
+                    match delivery.decode(bytes.slice(..taken)) {
+                        Ok(body) => parser.push(&body),
+                        Err(why) => chronicle.object(format!("{}: {why}", self.name)),
+                    }
                     self.read(chronicle);
                     Looked::Came
                 }
-                Poll::Ready(None) => {
+                Arrived::Cut(ending) => {
+                    if ending == Ending::InOrder {
+                        chronicle.object(format!("{}: an end without the last chunk", self.name));
+                    }
+                    Looked::Cut
+                }
+                Arrived::End => {
                     if !parser.partial().is_empty() {
                         chronicle.object(format!("{}: an orderly end in a block", self.name));
                     }
@@ -200,7 +256,7 @@ impl Watcher {
     }
 
     fn opened(&mut self, response: Response) -> Looked {
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         if head.status != 200 {
             return Looked::Refused(head.status.as_u16());
         }
@@ -212,6 +268,11 @@ impl Watcher {
         match &mut self.judge {
             Judge::One(witness) => witness.begin(&headers, false),
             Judge::Many(joint) => joint.begin(),
+        }
+        let offer = head.extensions.remove::<Offer>();
+        if let Some(offer) = offer.filter(|_| self.way == Way::Shard) {
+            let stream = offer.take().expect("nobody else takes it");
+            return Looked::Joins(Box::new(stream));
         }
         self.line = Line::Open(Delivery::Body(body), Parser::default());
         self.flag.raise();

@@ -11,6 +11,7 @@ mod verdict;
 
 use crate::clients::{BOARDS, Client, Ids, State, Wish, create_board, delete_board};
 use crate::disk::{Disk, Image};
+use crate::fanout::Work;
 use crate::gates::Gates;
 use crate::nature::Nature;
 use crate::server::Server;
@@ -21,6 +22,8 @@ use boardcast::sabotage::{Harm, Spot, arm};
 use boardcast_sim::chronicle::{Chronicle, Moment};
 use boardcast_sim::random::Random;
 use harm::{arm_mistake, provoke};
+
+pub(crate) use harm::disarm_mistakes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +55,7 @@ pub(crate) struct Counts {
     pub(crate) connections: u64,
     pub(crate) bytes: u64,
     pub(crate) starts: u64,
+    pub(crate) fanout: Work,
     pub(crate) happened: BTreeMap<Fault, u64>,
 }
 
@@ -178,6 +182,12 @@ impl<'a> World<'a> {
         }
         if self.comes(Fault::Remake) {
             self.remake();
+        }
+        if self.comes(Fault::Revoke) {
+            let choice = self.swarm.random(Fault::Revoke).draw();
+            let is_somebody = self.server().fanout.revoke_one(choice);
+            self.trace
+                .note(format_args!("  of somebody: {is_somebody}"));
         }
         if self.comes(Fault::ReadFails) {
             let passed = self.swarm.random(Fault::ReadFails).below(4);

@@ -4,11 +4,21 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 4] = [
+const ALWAYS: [(Mistake, Spot); 14] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
     (Mistake::KeyOutsideTransaction, Spot::KeyOutsideTransaction),
+    (Mistake::ForgottenWatcher, Spot::WatcherForgotten),
+    (Mistake::RestDropped, Spot::RestDropped),
+    (Mistake::RestTwice, Spot::RestTwice),
+    (Mistake::SentWhileFull, Spot::SentWhileFull),
+    (Mistake::ListedAtStart, Spot::ListedAtStart),
+    (Mistake::PageOfAnother, Spot::PageOfAnother),
+    (Mistake::SliceOffByOne, Spot::SliceOffByOne),
+    (Mistake::HeartbeatInEvent, Spot::HeartbeatInEvent),
+    (Mistake::CutIgnored, Spot::CutIgnored),
+    (Mistake::StallIgnored, Spot::StallIgnored),
 ];
 
 pub(super) fn arm_mistake(mistake: Option<Mistake>) {
@@ -17,7 +27,7 @@ pub(super) fn arm_mistake(mistake: Option<Mistake>) {
     }
 }
 
-pub(super) fn disarm_mistakes() {
+pub(crate) fn disarm_mistakes() {
     for (_, spot) in ALWAYS {
         disarm(spot);
     }
@@ -34,6 +44,14 @@ pub(super) fn provoke(mistake: Option<Mistake>, swarm: &mut Swarm) {
         Some(Mistake::ResumeOffByOne) => &[(Fault::Cut, 10)],
         Some(Mistake::MarkNotChecked) => &[(Fault::CopyBack, 60)],
         Some(Mistake::KeyOutsideTransaction) => &[(Fault::KillInCommit, 5), (Fault::GoneClient, 3)],
+        Some(
+            Mistake::RestDropped
+            | Mistake::RestTwice
+            | Mistake::SentWhileFull
+            | Mistake::HeartbeatInEvent
+            | Mistake::StallIgnored,
+        ) => &[(Fault::Stuck, 5)],
+        Some(Mistake::CutIgnored) => &[(Fault::Revoke, 20)],
         _ => &[],
     };
     for (fault, one_in) in faults {

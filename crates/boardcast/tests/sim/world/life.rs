@@ -3,24 +3,27 @@
 use super::World;
 use crate::clients::State;
 use crate::disk::Image;
-use crate::server::Server;
+use crate::server::{Server, Setup};
 use crate::swarm::{Fault, Mistake};
 use crate::watchers::{Line, Pace};
 use boardcast::live::hub::Hub;
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 use boardcast_core::frame::Segment;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl World<'_> {
     pub(super) fn start(&mut self) {
         self.counts.starts += 1;
-        let opened = Server::open(
-            &self.disk.data(),
-            self.swarm.retention,
-            Arc::clone(&self.nature),
-            Arc::clone(&self.gates),
-            self.mistake,
-        );
+        let setup = Setup {
+            retention: self.swarm.retention,
+            snapshots_bytes_max: self.swarm.snapshots_bytes_max,
+            mistake: self.mistake,
+            random: self.random.fork(),
+            now: Duration::from_millis(self.now_ms),
+        };
+        let (nature, gates) = (Arc::clone(&self.nature), Arc::clone(&self.gates));
+        let opened = Server::open(&self.disk.data(), nature, gates, setup);
         let server = opened.unwrap_or_else(|error| panic!("the server doesn't start: {error}"));
         self.server = Some(server);
         if self.mistake != Some(Mistake::NoCheckpointAtStart) {
@@ -32,7 +35,9 @@ impl World<'_> {
     /// The process is gone at once; this is left on the disk.
     pub(super) fn die(&mut self, left: &Image) {
         self.let_everybody_go();
-        self.server = None;
+        let server = self.server.take().expect("it runs");
+        self.counts.fanout.add(&server.fanout.work());
+        drop(server);
         self.disk.replace(left);
         disarm(Spot::ReadFails);
         self.start();
@@ -46,13 +51,15 @@ impl World<'_> {
         self.server().drain();
         self.settle();
         for watcher in &self.watchers {
-            if watcher.is_open() && watcher.pace == Pace::Steady {
+            let reads = watcher.pace == Pace::Steady && !watcher.is_stuck(self.now_ms);
+            if watcher.is_open() && reads {
                 let sentence = format!("{} was not sent away", watcher.name);
                 self.chronicle.object(sentence);
             }
         }
         self.let_everybody_go();
         let server = self.server.take().expect("it runs");
+        self.counts.fanout.add(&server.fanout.work());
         server.close();
         self.disk.sync();
     }
@@ -85,7 +92,12 @@ impl World<'_> {
                 client.state = State::Again { write, asked };
             }
         }
-        for watcher in &mut self.watchers {
+        for at in 0..self.watchers.len() {
+            // What the kernel has of a connection arrives all the same.
+            if self.watchers[at].is_open() && self.random.one_in(2) {
+                self.look_at_watcher(at);
+            }
+            let watcher = &mut self.watchers[at];
             if !matches!(watcher.line, Line::Down(_)) {
                 let spread = self.random.below(5_000);
                 watcher.lose(self.now_ms + watcher.retry_ms() + spread);
@@ -161,7 +173,7 @@ impl World<'_> {
     pub(super) fn die_in_commit(&mut self, before: Image, power_goes: bool) {
         match self.mistake {
             Some(Mistake::PublishBeforeCommit) => {
-                while !self.woken_watchers().is_empty() {
+                while self.turn_fanout() || !self.woken_watchers().is_empty() {
                     self.look_at_one_watcher();
                 }
                 return self.die(&before);
@@ -202,6 +214,7 @@ impl World<'_> {
                 let choice = self.random.draw();
                 self.gates.open_one(choice);
                 self.look_at_one_watcher();
+                self.turn_fanout();
             }
         }
         let raised: Vec<_> = self.watchers.iter().map(|w| w.flag.is_raised()).collect();
@@ -214,6 +227,7 @@ impl World<'_> {
                 for at in woken {
                     self.watchers[at].flag.take();
                 }
+                self.server().fanout.forget_publications();
             }
             Some(Mistake::ForgottenWatcher) if !woken.is_empty() => {
                 let at = *self.random.pick(&woken);

@@ -9,6 +9,14 @@ use crate::watchers::{Looked, Pace};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::model::BoardId;
 use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Clone, Copy)]
+enum Woken {
+    Client(usize),
+    Watcher(usize),
+    Fanout,
+}
 
 impl World<'_> {
     // Clients.
@@ -101,8 +109,9 @@ impl World<'_> {
             self.read_heads_of(at);
             self.turn();
         }
+        let way = self.swarm.way();
         let server = self.server.as_mut().expect("it runs");
-        self.watchers[at].open(server);
+        self.watchers[at].open(server, way);
         let asked = self.watchers[at].request();
         self.trace.note(format_args!(
             "{} {} asks {} {:?}",
@@ -143,8 +152,22 @@ impl World<'_> {
                 self.trace.note(format_args!("  cut"));
                 watcher.lose(back_at);
             }
-            Looked::Came => watcher.flag.raise(),
+            Looked::Came => {
+                watcher.flag.raise();
+                if self.comes(Fault::Stuck) {
+                    self.get_stuck(at);
+                }
+            }
             Looked::Waits => {}
+            Looked::Joins(stream) => {
+                let flag = Arc::clone(&watcher.flag);
+                let receiver = self.server().fanout.join(*stream, flag);
+                self.watchers[at].joined(receiver);
+            }
+            Looked::Cut => {
+                self.trace.note(format_args!("  {} is cut", watcher.name));
+                watcher.lose(back_at);
+            }
             Looked::Ended => {
                 self.trace.note(format_args!("  {} ends", watcher.name));
                 watcher.lose(back_at);
@@ -166,8 +189,18 @@ impl World<'_> {
         }
     }
 
+    fn get_stuck(&mut self, at: usize) {
+        let random = self.swarm.random(Fault::Stuck);
+        let ms = *random.pick(&[1_000, 10_000, 40_000, 150_000]);
+        self.watchers[at].stuck_until = self.now_ms + ms;
+        self.trace.note(format_args!("  stuck for {ms} ms"));
+    }
+
     pub(super) fn slow_watcher_reads(&mut self) {
-        let slow = |at: &usize| self.watchers[*at].pace == Pace::Slow;
+        let slow = |at: &usize| {
+            let watcher = &self.watchers[*at];
+            watcher.pace == Pace::Slow && !watcher.is_stuck(self.now_ms)
+        };
         let slow: Vec<_> = (0..self.watchers.len()).filter(slow).collect();
         if !slow.is_empty() {
             let at = *self.random.pick(&slow);
@@ -180,15 +213,37 @@ impl World<'_> {
     pub(super) fn look_at_one(&mut self) {
         let clients = self.clients.iter().map(|client| client.flag.is_raised());
         let clients = clients.enumerate().filter(|(_, raised)| *raised);
-        let mut woken: Vec<_> = clients.map(|(at, _)| (true, at)).collect();
-        woken.extend(self.woken_watchers().into_iter().map(|at| (false, at)));
+        let mut woken: Vec<_> = clients.map(|(at, _)| Woken::Client(at)).collect();
+        woken.extend(self.woken_watchers().into_iter().map(Woken::Watcher));
+        woken.extend(self.is_fanout_woken().then_some(Woken::Fanout));
         if woken.is_empty() {
             return;
         }
         match *self.random.pick(&woken) {
-            (true, at) => self.look_at_client(at),
-            (false, at) => self.look_at_watcher(at),
+            Woken::Client(at) => self.look_at_client(at),
+            Woken::Watcher(at) => self.look_at_watcher(at),
+            Woken::Fanout => _ = self.turn_fanout(),
         }
+    }
+
+    fn is_fanout_woken(&self) -> bool {
+        let now = Duration::from_millis(self.now_ms);
+        let server = self.server.as_ref().expect("it runs");
+        server.fanout.is_woken(now)
+    }
+
+    /// One turn of the shard, if it has something to do.
+    pub(super) fn turn_fanout(&mut self) -> bool {
+        let is_woken = self.is_fanout_woken();
+        if is_woken {
+            let now = Duration::from_millis(self.now_ms);
+            let fanout = &mut self.server().fanout;
+            fanout.turn(now);
+            for sentence in fanout.take_wrong() {
+                self.chronicle.object(sentence);
+            }
+        }
+        is_woken
     }
 
     pub(super) fn look_at_one_watcher(&mut self) {
@@ -204,7 +259,7 @@ impl World<'_> {
         let is_woken = |at: &usize| {
             let watcher = &self.watchers[*at];
             let reads = watcher.pace == Pace::Steady || !watcher.is_open();
-            reads && watcher.flag.is_raised()
+            reads && watcher.flag.is_raised() && !watcher.is_stuck(self.now_ms)
         };
         (0..self.watchers.len()).filter(is_woken).collect()
     }
@@ -213,7 +268,7 @@ impl World<'_> {
     pub(super) fn look_at_all(&mut self) {
         for _ in 0..UNREST_MAX {
             let clients = self.clients.iter().any(|client| client.flag.is_raised());
-            if !clients && self.woken_watchers().is_empty() {
+            if !clients && self.woken_watchers().is_empty() && !self.is_fanout_woken() {
                 return;
             }
             self.look_at_one();

@@ -23,11 +23,14 @@ impl World<'_> {
         disarm(Spot::ReadFails);
         self.settle();
         let boards = self.audit();
+        self.check_memory();
         let is_waiting = |client: &Client| matches!(client.state, State::Waiting { .. });
         if self.clients.iter().any(is_waiting) {
             self.chronicle.object("somebody is not answered");
         }
-        for watcher in self.watchers.iter().filter(|w| w.pace == Pace::Steady) {
+        let now_ms = self.now_ms;
+        let reads = |watcher: &&Watcher| watcher.pace == Pace::Steady && !watcher.is_stuck(now_ms);
+        for watcher in self.watchers.iter().filter(reads) {
             for (board, whole) in &boards {
                 if !watcher.boards.contains(board) || !watcher.follows(board) {
                     continue;
@@ -47,6 +50,17 @@ impl World<'_> {
                     ));
                 }
             }
+        }
+    }
+
+    /// The bound on snapshots holds but for one; whoever was to let go has done so.
+    fn check_memory(&mut self) {
+        let bytes_max = self.swarm.snapshots_bytes_max;
+        let server = self.server();
+        let (bytes, largest) = (server.pins.bytes(), server.log.largest_snapshot());
+        if bytes > bytes_max + largest {
+            let sentence = format!("readers hold {bytes} bytes of snapshots");
+            self.chronicle.object(sentence);
         }
     }
 
@@ -147,7 +161,7 @@ impl World<'_> {
             });
             match looked {
                 Looked::Came => blocks.extend(parser.by_ref().filter_map(Result::ok)),
-                Looked::Waits | Looked::Ended => break,
+                Looked::Waits | Looked::Ended | Looked::Cut | Looked::Joins(_) => break,
                 Looked::Refused(204) if self.may_be_gone.contains(board) => {
                     return self.gates.shut();
                 }
@@ -194,6 +208,7 @@ impl World<'_> {
         if self.chronicle.wrong().is_empty() {
             for watcher in &mut self.watchers {
                 watcher.pace = Pace::Steady;
+                watcher.stuck_until = 0;
                 watcher.flag.raise();
             }
             for _ in 0..4 {
