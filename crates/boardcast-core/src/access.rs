@@ -70,12 +70,6 @@ impl Access {
         }
     }
 
-    /// Whether it was granted for this board.
-    #[must_use]
-    pub fn reaches(&self, _board_id: &BoardId) -> bool {
-        self.caller == Caller::Open
-    }
-
     /// The scope of idempotency keys: one per person and one per token, empty in open mode.
     #[must_use]
     pub fn key_scope(&self) -> &str {

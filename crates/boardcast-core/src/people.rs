@@ -119,6 +119,15 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// What a caller shows to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The secret of a session.
+    Session(SecretHash),
+    /// The secret of a token.
+    Token(SecretHash),
+}
+
 /// A password as it is kept: a PHC string.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(Arc<str>);

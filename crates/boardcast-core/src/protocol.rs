@@ -407,6 +407,12 @@ pub enum Refusal {
     /// No such account, session, token or member, as far as the caller may know.
     #[error("There is no such {0}.")]
     NoSuchPerson(PeopleKind),
+    /// Something that the body names is nobody's.
+    #[error("{field} names nobody with an account.")]
+    UnknownPerson {
+        /// The body's field.
+        field: &'static str,
+    },
     /// Without them nobody could do what only admins can.
     #[error("They are the last admin. Make somebody else an admin first.")]
     LastAdmin,

@@ -6,11 +6,13 @@
 mod boards;
 mod fold;
 mod lists;
+pub mod people;
 pub mod place;
 mod tasks;
 
 pub use fold::apply;
 
+use crate::access::{Rights, Role, Standing};
 use crate::limits::{LISTS_PER_BOARD_MAX, TASKS_PER_BOARD_MAX};
 use crate::model::{Board, BoardId, List, ListId, Task, TaskId, Timestamp};
 use crate::protocol::{
@@ -20,7 +22,7 @@ use place::{Family, Place, Placement, Sibling};
 
 /// What stands, read inside the transaction that will change it. "Living" means neither deleted
 /// itself nor on a deleted board or list.
-pub trait View {
+pub trait View: Rights {
     /// A living board.
     fn board(&self, id: &BoardId) -> Result<Option<Board>, Fault>;
     /// A living list.
@@ -93,10 +95,17 @@ pub struct Decision {
     pub outcome: Outcome,
 }
 
-/// Decides a request at a moment. Order of the checks: existence, access, `If-Match`, then the rules
-/// of the command itself.
+/// Decides a request at a moment. Order of the checks: who asks, existence (what the caller may not
+/// see doesn't exist for them), whether they may do it, `If-Match`, then the rules of the command
+/// itself.
 pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Decision, Stopped> {
-    let decider = Decider { view, request, now };
+    let standing = view.standing(&request.access)?;
+    let decider = Decider {
+        view,
+        request,
+        standing: standing.ok_or(Refusal::NotSignedIn)?,
+        now,
+    };
     match &request.command {
         Command::CreateBoard {
             board_id,
@@ -145,6 +154,7 @@ pub fn decide(view: &impl View, request: &Request, now: Timestamp) -> Result<Dec
 struct Decider<'a, V> {
     view: &'a V,
     request: &'a Request,
+    standing: Standing,
     now: Timestamp,
 }
 
@@ -165,32 +175,45 @@ impl<V: View> Decider<'_, V> {
         }
     }
 
-    /// The board that the request is about: it exists, the caller reaches it, `If-Match` holds.
+    /// What was found, if the caller may know of it. Who may know of it but not act in the needed role
+    /// is told so.
+    fn admitted<T>(
+        &self,
+        found: Option<T>,
+        board_of: impl Fn(&T) -> &BoardId,
+        needed: Role,
+    ) -> Result<Option<T>, Stopped> {
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        match self.view.role(&self.request.access, board_of(&found))? {
+            None => Ok(None),
+            Some(role) if role < needed => Err(Refusal::NotAllowed.into()),
+            Some(_) => Ok(Some(found)),
+        }
+    }
+
+    /// The board that the request is about: it exists for the caller, they may change it, and `If-Match`
+    /// holds.
     fn standing_board(&self, id: &BoardId) -> Result<Board, Stopped> {
-        let board = self
-            .view
-            .board(id)?
-            .filter(|board| self.request.access.reaches(&board.id));
+        let board = self.view.board(id)?;
+        let board = self.admitted(board, |board| &board.id, Role::Admin)?;
         let board = board.ok_or(Refusal::NotFound(Kind::Board))?;
         self.check_precondition(board.version, || Thing::Board(board.clone()))?;
         Ok(board)
     }
 
     fn standing_list(&self, id: &ListId) -> Result<List, Stopped> {
-        let list = self
-            .view
-            .list(id)?
-            .filter(|list| self.request.access.reaches(&list.board_id));
+        let list = self.view.list(id)?;
+        let list = self.admitted(list, |list| &list.board_id, Role::Editor)?;
         let list = list.ok_or(Refusal::NotFound(Kind::List))?;
         self.check_precondition(list.version, || Thing::List(list.clone()))?;
         Ok(list)
     }
 
     fn standing_task(&self, id: &TaskId) -> Result<(BoardId, Task), Stopped> {
-        let task = self
-            .view
-            .task(id)?
-            .filter(|(board_id, _)| self.request.access.reaches(board_id));
+        let task = self.view.task(id)?;
+        let task = self.admitted(task, |(board_id, _)| board_id, Role::Editor)?;
         let (board_id, task) = task.ok_or(Refusal::NotFound(Kind::Task))?;
         self.check_precondition(task.version, || Thing::Task(task.clone()))?;
         Ok((board_id, task))
@@ -198,10 +221,8 @@ impl<V: View> Decider<'_, V> {
 
     /// The list that the body names.
     fn referenced_list(&self, id: &ListId) -> Result<List, Stopped> {
-        let list = self
-            .view
-            .list(id)?
-            .filter(|list| self.request.access.reaches(&list.board_id));
+        let list = self.view.list(id)?;
+        let list = self.admitted(list, |list| &list.board_id, Role::Editor)?;
         Ok(list.ok_or(Refusal::UnknownReference {
             field: "listId",
             kind: Kind::List,
@@ -271,7 +292,7 @@ impl<V: View> Decider<'_, V> {
         Event {
             change,
             board_id: board_id.clone(),
-            by: None,
+            by: self.standing.actor.clone(),
             at: self.now,
         }
     }

@@ -5,19 +5,27 @@ use crate::live::body::{Line, MergedStream, Stream};
 use crate::live::hub::{Hub, Seat};
 use crate::live::reactor::Reactor;
 use crate::live::{
-    Asked, Hangup, Heartbeat, Location, Log, Merge, Part, Pins, ReadError, Snapshot, Start, Watcher,
+    Asked, Hangup, Heartbeat, Located, Location, Log, Merge, Part, Pins, ReadError, Snapshot,
+    Start, Watcher,
 };
 use crate::outside::{Outside, random_within};
 use crate::store::queue::Submissions;
-use crate::store::sqlite::{Deleted, DeletedBoard, EventsRead, Opened, Readers};
-use crate::store::{Answer, Failure};
-use boardcast_core::access::Access;
+use crate::store::sqlite::{
+    Candidate, Deleted, DeletedBoard, EventsRead, Known, ListedBoard, Opened, Readers,
+};
+use crate::store::{Answer, Failure, PeopleAnswer};
+use boardcast_core::access::{Access, Revocation};
 use boardcast_core::cursor::Cursor;
+use boardcast_core::frame::Segment;
 use boardcast_core::limits::RETRY_SPREAD_MS;
-use boardcast_core::model::{Board, BoardId, Malformed, Task, TaskId};
-use boardcast_core::protocol::Request;
+use boardcast_core::model::{BoardId, Login, Malformed, Task, TaskId, UserId};
+use boardcast_core::people::{
+    Credential, Member, PasswordHash, PeopleRequest, Session, Token, User,
+};
+use boardcast_core::protocol::{Refusal, Request};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -29,6 +37,7 @@ pub struct Engine {
     readers: Arc<Readers>,
     log: Arc<dyn Log>,
     hub: Arc<Hub>,
+    publisher: Arc<Publisher>,
     pins: Arc<Pins>,
     outside: Arc<dyn Outside>,
     drain_tx: watch::Sender<bool>,
@@ -45,10 +54,38 @@ pub struct Parts {
     pub readers: Arc<Readers>,
     /// For whoever follows a log: the same readers, or somebody in front of them.
     pub log: Arc<dyn Log>,
-    /// Where the writer publishes.
+    /// The boards that are watched now.
     pub hub: Arc<Hub>,
     /// Bounds the snapshots that readers hold.
     pub pins: Arc<Pins>,
+    /// Where the writer publishes.
+    pub publisher: Arc<Publisher>,
+}
+
+/// Where commits become known, each before anybody in it is answered: first what was taken away, then
+/// what happened.
+pub struct Publisher {
+    hub: Arc<Hub>,
+    has_accounts: AtomicBool,
+}
+
+impl Publisher {
+    /// In front of a hub, for a file in which accounts are on or not.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, has_accounts: bool) -> Self {
+        Self {
+            hub,
+            has_accounts: AtomicBool::new(has_accounts),
+        }
+    }
+
+    /// Makes a commit known.
+    pub fn publish(&self, revocations: &[Revocation], segments: Vec<Segment>) {
+        if revocations.contains(&Revocation::Everyone) {
+            self.has_accounts.store(true, Ordering::SeqCst);
+        }
+        self.hub.publish(segments);
+    }
 }
 
 /// Where a caller wants its stream to begin.
@@ -80,6 +117,8 @@ pub struct Wish {
 pub enum NoStream {
     /// No such living board, as far as this caller may know.
     NoBoard,
+    /// The caller's credential is good for nothing any more.
+    NotSignedIn,
     /// Not now: come back after so many milliseconds.
     ComeBack {
         /// Spread at random, so that not all come back at once.
@@ -108,10 +147,17 @@ impl Engine {
         streams_max: usize,
         bodies_only: bool,
     ) -> std::io::Result<Arc<Self>> {
-        let Opened { writer, readers } = opened;
+        let Opened {
+            writer,
+            readers,
+            has_accounts,
+        } = opened;
         let hub = Arc::new(Hub::new(last_ordinal));
-        let publish_to = Arc::clone(&hub);
-        let submissions = Submissions::start(writer, move |segments| publish_to.publish(segments));
+        let publisher = Arc::new(Publisher::new(Arc::clone(&hub), has_accounts));
+        let publish_to = Arc::clone(&publisher);
+        let submissions = Submissions::start(writer, move |revocations, segments| {
+            publish_to.publish(&revocations, segments);
+        });
         let log = Arc::clone(&readers) as Arc<dyn Log>;
         let pins = Arc::<Pins>::default();
         let start_reactor = || {
@@ -125,6 +171,7 @@ impl Engine {
             readers,
             hub,
             pins,
+            publisher,
         };
         Ok(Self::assemble(parts, reactor, outside, streams_max))
     }
@@ -146,12 +193,14 @@ impl Engine {
             log,
             hub,
             pins,
+            publisher,
         } = parts;
         Arc::new(Self {
             submissions,
             readers,
             log,
             hub,
+            publisher,
             pins,
             outside,
             drain_tx: watch::Sender::new(false),
@@ -167,12 +216,73 @@ impl Engine {
         self.submissions.submit(request).await
     }
 
+    /// Carries a change of people out, likewise.
+    pub async fn submit_people(&self, request: PeopleRequest) -> PeopleAnswer {
+        self.submissions.submit_people(request).await
+    }
+
+    /// Whether accounts are on. Once they are, they stay on.
+    #[must_use]
+    pub fn is_accounts_on(&self) -> bool {
+        self.publisher.has_accounts.load(Ordering::SeqCst)
+    }
+
+    /// Whose credential it is, if it is good now. That it is in use is noted, once a minute.
+    pub async fn authenticate(&self, credential: Credential) -> Result<Option<Known>, ReadError> {
+        let known = self.readers.authenticate(credential).await?;
+        if let Some(known) = known.as_ref().filter(|known| known.is_seen_anew) {
+            self.submissions.note_seen(known.caller.clone());
+        }
+        Ok(known)
+    }
+
+    /// Who signs in with that; none if nobody can.
+    pub async fn candidate(&self, login: Login) -> Result<Option<Candidate>, ReadError> {
+        self.readers.candidate(login).await
+    }
+
+    /// The caller's own account.
+    pub async fn me(&self, access: &Access) -> Result<User, Failure> {
+        self.readers.me(access).await
+    }
+
+    /// The caller's own kept password, if one was set.
+    pub async fn own_password(&self, access: &Access) -> Result<Option<PasswordHash>, Failure> {
+        self.readers.own_password(access).await
+    }
+
+    /// The caller's own sessions, oldest first.
+    pub async fn sessions(&self, access: &Access) -> Result<Vec<Session>, Failure> {
+        self.readers.sessions(access).await
+    }
+
+    /// An account's tokens, oldest first: a person's own, or a program's for who rules people.
+    pub async fn tokens(&self, access: &Access, id: UserId) -> Result<Vec<Token>, Failure> {
+        self.readers.tokens(access, id).await
+    }
+
+    /// All accounts by id, after one of them, for who rules people.
+    pub async fn users(
+        &self,
+        access: &Access,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<User>, Failure> {
+        self.readers.users(access, after, limit).await
+    }
+
+    /// Members of a board, for each of them.
+    pub async fn members(
+        &self,
+        access: &Access,
+        board_id: BoardId,
+    ) -> Result<Vec<Member>, Failure> {
+        self.readers.members(access, board_id).await
+    }
+
     /// A task that the caller may see.
-    pub async fn task(&self, access: &Access, id: TaskId) -> Result<Option<Task>, ReadError> {
-        let found = self.readers.task(id).await?;
-        Ok(found
-            .filter(|(board_id, _)| access.reaches(board_id))
-            .map(|(_, task)| task))
+    pub async fn task(&self, access: &Access, id: TaskId) -> Result<Option<Task>, Failure> {
+        self.readers.task(access, id).await
     }
 
     /// The boards that the caller may see, by id, after one of them.
@@ -181,10 +291,8 @@ impl Engine {
         access: &Access,
         after: Option<BoardId>,
         limit: usize,
-    ) -> Result<Vec<Board>, ReadError> {
-        let mut boards = self.readers.boards(after, limit).await?;
-        boards.retain(|board| access.reaches(&board.id));
-        Ok(boards)
+    ) -> Result<Vec<ListedBoard>, Failure> {
+        self.readers.boards(access, after, limit).await
     }
 
     /// A whole board, unless the caller has its present state already.
@@ -194,12 +302,11 @@ impl Engine {
         id: &BoardId,
         known: impl Fn(Cursor) -> bool,
         hangup: &Hangup,
-    ) -> Result<Option<BoardRead>, ReadError> {
-        if !access.reaches(id) {
-            return Ok(None);
-        }
-        let Some(location) = self.log.locate(id, None).await? else {
-            return Ok(None);
+    ) -> Result<Option<BoardRead>, Failure> {
+        let location = match self.log.locate(access, id, None).await? {
+            Located::At(location) => location,
+            Located::NoBoard => return Ok(None),
+            Located::NotSignedIn => return Err(Refusal::NotSignedIn.into()),
         };
         if known(location.head) {
             return Ok(Some(BoardRead::Unchanged(location.head)));
@@ -261,7 +368,7 @@ impl Engine {
             let (seat, start) = match begun {
                 Ok((seat, start)) => (Some(seat), Some(start)),
                 Err(NoStream::NoBoard) => (None, None),
-                Err(come_back) => return Err(come_back),
+                Err(no_stream) => return Err(no_stream),
             };
             seats.push(seat);
             boards.push(Asked {
@@ -291,17 +398,16 @@ impl Engine {
         after: Option<Result<Cursor, Malformed>>,
         limit: usize,
         wait: Duration,
-    ) -> Result<EventsRead, ReadError> {
-        if !access.reaches(&board_id) {
-            return Ok(EventsRead::NoBoard);
-        }
+    ) -> Result<EventsRead, Failure> {
         let deadline = Instant::now() + wait;
         let mut drain_rx = self.drain_tx.subscribe();
         // Registered before the log is read, as every watcher.
         let mut seat = self.hub.attach(board_id.clone());
         loop {
             seat.look(|_| ());
-            let read = self.readers.events(board_id.clone(), after, limit).await?;
+            // Judged anew each time: rights may have gone while it waited.
+            let board_id = board_id.clone();
+            let read = self.readers.events(access, board_id, after, limit).await?;
             if !matches!(read, EventsRead::CaughtUp(_)) {
                 return Ok(read);
             }
@@ -320,13 +426,10 @@ impl Engine {
         board_id: BoardId,
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Option<Vec<Deleted>>, ReadError> {
-        if !access.reaches(&board_id) {
-            return Ok(None);
-        }
-        let now = self.outside.now();
-        self.readers
-            .deleted_things(board_id, before, limit, now)
+    ) -> Result<Option<Vec<Deleted>>, Failure> {
+        let readers = &self.readers;
+        readers
+            .deleted_things(access, board_id, before, limit)
             .await
     }
 
@@ -336,11 +439,8 @@ impl Engine {
         access: &Access,
         after: Option<BoardId>,
         limit: usize,
-    ) -> Result<Vec<DeletedBoard>, ReadError> {
-        let now = self.outside.now();
-        let mut boards = self.readers.deleted_boards(after, limit, now).await?;
-        boards.retain(|deleted| access.reaches(&deleted.board.id));
-        Ok(boards)
+    ) -> Result<Vec<DeletedBoard>, Failure> {
+        self.readers.deleted_boards(access, after, limit).await
     }
 
     fn line(&self, hangup: Hangup) -> Result<Line, NoStream> {
@@ -366,17 +466,17 @@ impl Engine {
         board_id: BoardId,
         from: From,
     ) -> Result<(Seat, Start), NoStream> {
-        if !access.reaches(&board_id) {
-            return Err(NoStream::NoBoard);
-        }
         let mut seat = self.hub.attach(board_id);
         let in_memory = match from {
-            From::Cursor(cursor) => seat.look(|tail| tail.locate(cursor)),
-            From::Head | From::Snapshot | From::Unreadable => None,
+            // Memory knows no rights.
+            From::Cursor(cursor) if *access == Access::open() && !self.is_accounts_on() => {
+                seat.look(|tail| tail.locate(cursor))
+            }
+            _ => None,
         };
         let Location { head, is_good } = match in_memory {
             Some(location) => location,
-            None => self.locate(seat.board_id(), from).await?,
+            None => self.locate(access, seat.board_id(), from).await?,
         };
         let start = match from {
             From::Head => Start::After { place: head, head },
@@ -387,15 +487,22 @@ impl Engine {
     }
 
     /// One indexed read, in a transaction that began after the watcher was registered.
-    async fn locate(&self, board_id: &BoardId, from: From) -> Result<Location, NoStream> {
+    async fn locate(
+        &self,
+        access: &Access,
+        board_id: &BoardId,
+        from: From,
+    ) -> Result<Location, NoStream> {
         let cursor = match from {
             From::Cursor(cursor) => Some(cursor),
             From::Head | From::Snapshot | From::Unreadable => None,
         };
-        let located = self.log.locate(board_id, cursor).await;
-        located
-            .map_err(|ReadError| self.come_back())?
-            .ok_or(NoStream::NoBoard)
+        match self.log.locate(access, board_id, cursor).await {
+            Ok(Located::At(location)) => Ok(location),
+            Ok(Located::NoBoard) => Err(NoStream::NoBoard),
+            Ok(Located::NotSignedIn) => Err(NoStream::NotSignedIn),
+            Err(ReadError) => Err(self.come_back()),
+        }
     }
 
     fn come_back(&self) -> NoStream {
@@ -406,7 +513,7 @@ impl Engine {
 
     /// Whether the data file can be read.
     pub async fn is_healthy(&self) -> bool {
-        self.readers.boards(None, 1).await.is_ok()
+        self.readers.is_readable().await
     }
 
     /// The boards that are watched now, and by whom.
@@ -449,11 +556,5 @@ impl Engine {
         }
         self.readers.close();
         self.submissions.close();
-    }
-}
-
-impl std::convert::From<ReadError> for Failure {
-    fn from(ReadError: ReadError) -> Self {
-        Self::Unavailable
     }
 }

@@ -1,6 +1,7 @@
 //! What may be done with boards.
 
 use super::{Decider, Decision, Stopped, View, same_create, unchanged};
+use crate::access::Role;
 use crate::model::{Board, BoardId, Name};
 use crate::protocol::{Change, Fingerprint, Kind, Outcome, Refusal, Thing};
 
@@ -12,11 +13,12 @@ impl<V: View> Decider<'_, V> {
         birth: Option<Fingerprint>,
     ) -> Result<Decision, Stopped> {
         self.refuse_precondition()?;
+        if !self.standing.makes_boards {
+            return Err(Refusal::NotAllowed.into());
+        }
         if let Some(taken) = self.view.birth(Kind::Board, id.as_str())? {
-            let board = self
-                .view
-                .board(id)?
-                .filter(|board| self.request.access.reaches(&board.id));
+            let board = self.view.board(id)?;
+            let board = self.admitted(board, |board| &board.id, Role::Viewer)?;
             return same_create(
                 taken,
                 birth,
@@ -69,10 +71,8 @@ impl<V: View> Decider<'_, V> {
             let board = self.standing_board(id)?;
             return Ok(unchanged(id, Outcome::Board(board)));
         }
-        let board = self
-            .view
-            .deleted_board(id)?
-            .filter(|board| self.request.access.reaches(&board.id));
+        let board = self.view.deleted_board(id)?;
+        let board = self.admitted(board, |board| &board.id, Role::Admin)?;
         let mut board = board.ok_or(Refusal::NotFound(Kind::Board))?;
         self.check_precondition(board.version, || Thing::Board(board.clone()))?;
         self.touch(&mut board.version, &mut board.updated_at);

@@ -2,6 +2,7 @@
 
 use super::place::{Family, Sibling, place, place_again};
 use super::{Decider, Decision, Stopped, View, same_create, unchanged};
+use crate::access::Role;
 use crate::model::{BoardId, List, ListId, Name};
 use crate::protocol::{Change, Fingerprint, Kind, Outcome, Refusal, Slot, Thing};
 
@@ -16,20 +17,16 @@ impl<V: View> Decider<'_, V> {
     ) -> Result<Decision, Stopped> {
         self.refuse_precondition()?;
         if let Some(taken) = self.view.birth(Kind::List, id.as_str())? {
-            let list = self
-                .view
-                .list(id)?
-                .filter(|list| self.request.access.reaches(&list.board_id));
+            let list = self.view.list(id)?;
+            let list = self.admitted(list, |list| &list.board_id, Role::Viewer)?;
             return same_create(
                 taken,
                 birth,
                 list.map(|list| (list.board_id.clone(), Outcome::List(list))),
             );
         }
-        let board = self
-            .view
-            .board(board_id)?
-            .filter(|board| self.request.access.reaches(&board.id));
+        let board = self.view.board(board_id)?;
+        let board = self.admitted(board, |board| &board.id, Role::Editor)?;
         if board.is_none() {
             return Err(Refusal::UnknownReference {
                 field: "boardId",
@@ -100,7 +97,7 @@ impl<V: View> Decider<'_, V> {
             return Ok(unchanged(&list.board_id.clone(), Outcome::List(list)));
         }
         let found = self.view.deleted_list(id)?;
-        let found = found.filter(|(list, _)| self.request.access.reaches(&list.board_id));
+        let found = self.admitted(found, |(list, _)| &list.board_id, Role::Editor)?;
         let (mut list, tasks) = found.ok_or(Refusal::NotFound(Kind::List))?;
         self.check_precondition(list.version, || Thing::List(list.clone()))?;
         self.check_room_for_list(&list.board_id)?;

@@ -2,6 +2,7 @@
 
 use super::place::{Family, Sibling, place, place_again};
 use super::{Decider, Decision, Stopped, View, same_create, unchanged};
+use crate::access::Role;
 use crate::model::{Description, ListId, Task, TaskId, Title};
 use crate::protocol::{Change, Fingerprint, Kind, Outcome, Refusal, Slot, Thing};
 
@@ -17,10 +18,8 @@ impl<V: View> Decider<'_, V> {
     ) -> Result<Decision, Stopped> {
         self.refuse_precondition()?;
         if let Some(taken) = self.view.birth(Kind::Task, id.as_str())? {
-            let task = self
-                .view
-                .task(id)?
-                .filter(|(board_id, _)| self.request.access.reaches(board_id));
+            let task = self.view.task(id)?;
+            let task = self.admitted(task, |(board_id, _)| board_id, Role::Viewer)?;
             return same_create(
                 taken,
                 birth,
@@ -129,7 +128,7 @@ impl<V: View> Decider<'_, V> {
             return Ok(unchanged(&board_id, Outcome::Task(task)));
         }
         let found = self.view.deleted_task(id)?;
-        let found = found.filter(|(board_id, _)| self.request.access.reaches(board_id));
+        let found = self.admitted(found, |(board_id, _)| board_id, Role::Editor)?;
         let (board_id, mut task) = found.ok_or(Refusal::NotFound(Kind::Task))?;
         self.check_precondition(task.version, || Thing::Task(task.clone()))?;
         // The list's id may have become free and have been taken on another board.

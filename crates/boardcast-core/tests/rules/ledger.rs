@@ -4,10 +4,12 @@
 //! ranks unique among siblings, versions up by one, times as the contract says, and that only what
 //! doesn't stand is created.
 
+use boardcast_core::access::{Access, Actor, Caller, Rights, Role, Standing};
 use boardcast_core::cursor::{BoardKey, Cursor};
 use boardcast_core::frame::json;
 use boardcast_core::model::{
-    Board, BoardId, List, ListId, ListWithTasks, Snapshot, Task, TaskId, TaskSummary, Timestamp,
+    Board, BoardId, List, ListId, ListWithTasks, PersonName, Snapshot, Task, TaskId, TaskSummary,
+    Timestamp, TokenName, UserId,
 };
 use boardcast_core::protocol::{Change, Command, Event, Fingerprint, Kind, Refusal, Request};
 use boardcast_core::rank::Rank;
@@ -26,6 +28,8 @@ pub(crate) struct Ledger {
     births: BTreeMap<(String, String), Birth>,
     /// Of every board ever made.
     logs: BTreeMap<BoardId, Log>,
+    /// Who is what on which board; without it there are no accounts.
+    pub(crate) members: Option<BTreeMap<(UserId, BoardId), Role>>,
 }
 
 /// What no longer stands, by what it went with.
@@ -47,6 +51,55 @@ struct Log {
     /// The newest place before which nothing is served.
     floor: Cursor,
     events: Vec<(Cursor, Event)>,
+}
+
+/// What each is called.
+pub(crate) fn actor(caller: &Caller) -> Option<Actor> {
+    let name = |id: &UserId| PersonName::parse(id.as_str()).expect("an id is a name");
+    match caller {
+        Caller::Open | Caller::Nobody | Caller::Operator => None,
+        Caller::Person { user_id, .. } => Some(Actor::Person {
+            id: user_id.clone(),
+            name: name(user_id),
+        }),
+        Caller::Token {
+            user_id, token_id, ..
+        } => Some(Actor::Token {
+            id: user_id.clone(),
+            name: name(user_id),
+            token_id: token_id.clone(),
+            token_name: TokenName::parse(token_id.as_str()).expect("an id is a name"),
+        }),
+    }
+}
+
+/// Every credential is good, unless accounts came or were never there.
+impl Rights for Ledger {
+    fn standing(&self, access: &Access) -> Result<Option<Standing>, Fault> {
+        let is_open = *access.caller() == Caller::Open;
+        let is_good = is_open == self.members.is_none() && *access.caller() != Caller::Nobody;
+        Ok(is_good.then(|| Standing {
+            actor: actor(access.caller()),
+            makes_boards: cap(access) >= Role::Editor,
+            rules_people: false,
+        }))
+    }
+
+    fn role(&self, access: &Access, board_id: &BoardId) -> Result<Option<Role>, Fault> {
+        let Some(members) = &self.members else {
+            return Ok(Some(Role::Admin));
+        };
+        let of_user = |user_id: &UserId| members.get(&(user_id.clone(), board_id.clone()));
+        let role = access.user_id().and_then(of_user);
+        Ok(role.map(|role| cap(access).min(*role)))
+    }
+}
+
+fn cap(access: &Access) -> Role {
+    match access.caller() {
+        Caller::Token { scope, .. } => scope.cap(),
+        _ => Role::Admin,
+    }
 }
 
 impl View for Ledger {
@@ -183,7 +236,7 @@ impl Ledger {
 
     /// Appends an event to its board's log and changes the rows.
     pub(crate) fn record(&mut self, event: &Event) {
-        assert_eq!(event.by, None);
+        assert_eq!(event.by.is_some(), self.members.is_some());
         self.change_rows(event);
         let living = self.boards.get_mut(&event.board_id);
         let deleted = self.deleted.boards.get_mut(&event.board_id);

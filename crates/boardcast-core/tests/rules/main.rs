@@ -9,6 +9,7 @@ mod ledger;
 mod ranks;
 mod refused;
 mod restored;
+mod roles;
 mod slots;
 mod vectors;
 mod wire;

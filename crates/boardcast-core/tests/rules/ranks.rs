@@ -2,6 +2,7 @@
 //! and re-spacing stays rare and small. Everything here is counted, so the same numbers come out on
 //! every machine.
 
+use boardcast_core::access::{Access, Rights, Role, Standing};
 use boardcast_core::limits::{RANK_CHARS_MAX, TASKS_PER_BOARD_MAX};
 use boardcast_core::model::{Board, BoardId, List, ListId, Task, TaskId};
 use boardcast_core::protocol::{Kind, Slot};
@@ -39,6 +40,15 @@ struct Cost {
     calm: Option<usize>,
     /// The longest rank.
     chars: usize,
+}
+
+impl Rights for Row {
+    fn standing(&self, _: &Access) -> Result<Option<Standing>, Fault> {
+        unreachable!("placing looks at siblings only")
+    }
+    fn role(&self, _: &Access, _: &BoardId) -> Result<Option<Role>, Fault> {
+        unreachable!("placing looks at siblings only")
+    }
 }
 
 impl View for Row {

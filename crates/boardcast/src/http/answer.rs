@@ -306,6 +306,7 @@ fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::WrongLogin => (StatusCode::UNAUTHORIZED, "wrong_login"),
         Refusal::InviteGone => (StatusCode::GONE, "invite_gone"),
         Refusal::NoSuchPerson(_) => (StatusCode::NOT_FOUND, "not_found"),
+        Refusal::UnknownPerson { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
         Refusal::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
         Refusal::LoginTaken => (StatusCode::CONFLICT, "login_taken"),
         Refusal::TooMany { .. } => (StatusCode::CONFLICT, "too_many"),
@@ -315,7 +316,9 @@ fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
 
 fn refusal_field(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::UnknownReference { field, .. } | Refusal::NeighbourGone { field } => Some(field),
+        Refusal::UnknownReference { field, .. }
+        | Refusal::UnknownPerson { field }
+        | Refusal::NeighbourGone { field } => Some(field),
         Refusal::IdTaken => Some("id"),
         Refusal::VersionMismatch { .. } | Refusal::PreconditionOnCreate => Some("If-Match"),
         Refusal::KeyReused => Some("Idempotency-Key"),
@@ -383,6 +386,12 @@ impl IntoResponse for Problem {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Failed(refusal.into())
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn page(
         Ok(answer_page(boards, limit, |deleted| &deleted.board.id))
     } else {
         let boards = app.engine.boards(&access, cursor, limit + 1).await?;
-        Ok(answer_page(boards, limit, |board| &board.id))
+        Ok(answer_page(boards, limit, |listed| &listed.board.id))
     }
 }
 

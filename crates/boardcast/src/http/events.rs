@@ -16,6 +16,7 @@ use axum::response::Response;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX, RETRY_SPREAD_MS};
 use boardcast_core::model::BoardId;
+use boardcast_core::protocol::Refusal;
 use http::header::ACCEPT;
 use http::{HeaderMap, Version};
 
@@ -105,8 +106,8 @@ fn turn_away(app: &App, peer: Peer, version: Version) -> Response {
     answer::turned_away(version, retry_ms)
 }
 
-/// A caller with a cursor whose board is gone is told never to come back; one without, that there is
-/// no such board. Overload and shutdown answer with a stream that says when to come back: a
+/// A caller with a cursor whose board or credential is gone is told never to come back; one without,
+/// what is missing. Overload and shutdown answer with a stream that says when to come back: a
 /// browser's `EventSource` would give up for ever on anything but 200.
 fn answer(
     version: Version,
@@ -116,8 +117,11 @@ fn answer(
     match watched {
         Ok(body) => Ok(answer::stream(version, body)),
         Err(NoStream::ComeBack { retry_ms }) => Ok(answer::turned_away(version, retry_ms)),
-        Err(NoStream::NoBoard) if has_cursor => Ok(answer::never_come_back()),
+        Err(NoStream::NoBoard | NoStream::NotSignedIn) if has_cursor => {
+            Ok(answer::never_come_back())
+        }
         Err(NoStream::NoBoard) => Err(Problem::NoSuchThing),
+        Err(NoStream::NotSignedIn) => Err(Refusal::NotSignedIn.into()),
     }
 }
 

@@ -27,6 +27,7 @@ pub use pins::{Hangup, Part, Pins};
 pub use socket::GuardedSocket;
 pub use watcher::{Heartbeat, Start, Watcher};
 
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, Segment};
 use boardcast_core::model::BoardId;
@@ -37,13 +38,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// The durable log, as watchers read it.
 pub trait Log: Send + Sync + 'static {
-    /// Where a living board's log stands, and whether a cursor is a place in it. The read begins
-    /// after the call does: whoever registered with the hub before misses nothing.
+    /// Where a living board's log stands, and whether a cursor is a place in it, for a caller whose
+    /// rights are judged in the same read. It begins after the call does: whoever registered with the
+    /// hub before misses nothing.
     fn locate<'a>(
         &'a self,
+        access: &'a Access,
         board_id: &'a BoardId,
         cursor: Option<Cursor>,
-    ) -> Reading<'a, Option<Location>>;
+    ) -> Reading<'a, Located>;
 
     /// The next events after a place, as many as one bounded read gives.
     fn after<'a>(&'a self, board_id: &'a BoardId, place: Cursor) -> Reading<'a, Page>;
@@ -67,6 +70,17 @@ pub struct Location {
     pub head: Cursor,
     /// Whether the cursor asked about is a place that can be served from. False if none was.
     pub is_good: bool,
+}
+
+/// What there is of a board for a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Located {
+    /// It lives, and stands here.
+    At(Location),
+    /// No such living board, as far as this caller may know.
+    NoBoard,
+    /// The caller's credential is good for nothing any more.
+    NotSignedIn,
 }
 
 /// One bounded read of the log.

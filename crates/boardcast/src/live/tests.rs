@@ -8,7 +8,8 @@ mod streams;
 mod waking;
 
 use super::hub::{Hub, Seat};
-use super::{Location, Log, Page, ReadError, Reading, Snapshot};
+use super::{Located, Log, Page, ReadError, Reading, Snapshot};
+use boardcast_core::access::Access;
 use boardcast_core::cursor::{Cursor, Mark};
 use boardcast_core::frame::{Segment, SegmentBuilder};
 use boardcast_core::model::BoardId;
@@ -118,7 +119,12 @@ impl MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn locate<'a>(&'a self, _: &'a BoardId, _: Option<Cursor>) -> Reading<'a, Option<Location>> {
+    fn locate<'a>(
+        &'a self,
+        _: &'a Access,
+        _: &'a BoardId,
+        _: Option<Cursor>,
+    ) -> Reading<'a, Located> {
         unreachable!("the cursor is judged before there is a stream");
     }
 

@@ -3,7 +3,7 @@
 use super::Opened;
 use crate::config::ServeArgs;
 use crate::outside::{Outside, random_bytes};
-use crate::store::Failure;
+use crate::store::{Answered, Asked, Failure};
 use anyhow::{Context, ensure};
 use boardcast_core::access::Access;
 use boardcast_core::cursor::BoardKey;
@@ -27,7 +27,8 @@ pub(super) fn make_on_first_start(
     if !args.no_demo {
         let committed = writer.commit(&requests(outside).context("the demo board is valid")?)?;
         // A refusal means that an earlier start got this far: its ids are taken.
-        let is_unavailable = committed.answers.contains(&Err(Failure::Unavailable));
+        let unavailable = Answered::Change(Err(Failure::Unavailable));
+        let is_unavailable = committed.answers.contains(&unavailable);
         ensure!(
             !is_unavailable,
             "{} can't be written: is the disk full?",
@@ -38,7 +39,7 @@ pub(super) fn make_on_first_start(
     Ok(!args.no_demo)
 }
 
-fn requests(outside: &dyn Outside) -> Result<Vec<Request>, Malformed> {
+fn requests(outside: &dyn Outside) -> Result<Vec<Asked>, Malformed> {
     let board_id = BoardId::parse("board-1")?;
     let key = BoardKey(random_bytes(outside));
     let name = Name::parse("Demo board")?;
@@ -87,11 +88,13 @@ fn requests(outside: &dyn Outside) -> Result<Vec<Request>, Malformed> {
             birth: None,
         });
     }
-    let request = |command| Request {
-        access: Access::open(),
-        command,
-        precondition: None,
-        idempotency: None,
+    let request = |command| {
+        Asked::Change(Request {
+            access: Access::open(),
+            command,
+            precondition: None,
+            idempotency: None,
+        })
     };
     Ok(commands.into_iter().map(request).collect())
 }

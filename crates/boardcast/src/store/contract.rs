@@ -17,11 +17,12 @@ pub(super) use requests::{
 };
 
 use super::sqlite::{self, Opened, Readers, Writer};
-use super::{Answer, Committed, Retention};
-use crate::live::{Location, Log, Page};
+use super::{Answer, Answered, Asked, Committed, Fatal, Retention};
+use crate::live::{Located, Location, Log, Page};
 use crate::outside::Outside;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
-use boardcast_core::frame;
+use boardcast_core::frame::{self, Segment};
 use boardcast_core::model::{Snapshot, Timestamp};
 use boardcast_core::protocol::{Command, Event, Outcome, Request};
 use boardcast_sim::random::Random;
@@ -66,8 +67,10 @@ impl Bench {
     /// The SQLite store whose data file is `board.db` in this folder.
     pub(super) fn sqlite_in(folder: TempDir, retention: Retention) -> Self {
         let clock = Arc::<Clock>::default();
-        let Opened { writer, readers } =
-            sqlite::open(&data_in(&folder), retention, Arc::clone(&clock) as _).expect("it opens");
+        let opened = sqlite::open(&data_in(&folder), retention, Arc::clone(&clock) as _);
+        let Opened {
+            writer, readers, ..
+        } = opened.expect("it opens");
         Self {
             writer,
             readers,
@@ -95,7 +98,9 @@ impl Bench {
         drop(writer);
         meddle(&data_in(&folder));
         let opened = sqlite::open(&data_in(&folder), retention, Arc::clone(&clock) as _);
-        let Opened { writer, readers } = opened.expect("it opens again");
+        let Opened {
+            writer, readers, ..
+        } = opened.expect("it opens again");
         Self {
             writer,
             readers,
@@ -111,10 +116,25 @@ impl Bench {
     }
 
     /// Commits a batch that the backend takes whole.
-    pub(super) fn commit(&mut self, requests: &[Request]) -> Committed {
-        let committed = self.writer.commit(requests).expect("nothing fatal");
-        assert_eq!(committed.answers.len(), requests.len());
-        committed
+    pub(super) fn commit(&mut self, requests: &[Request]) -> Done {
+        self.try_commit(requests).expect("nothing fatal")
+    }
+
+    /// The same where something may be fatal.
+    pub(super) fn try_commit(&mut self, requests: &[Request]) -> Result<Done, Fatal> {
+        let asked: Vec<_> = requests.iter().cloned().map(Asked::Change).collect();
+        let Committed {
+            segments, answers, ..
+        } = self.writer.commit(&asked)?;
+        assert_eq!(answers.len(), requests.len());
+        let answer = |answered| match answered {
+            Answered::Change(answer) => answer,
+            other => unreachable!("a change was asked for: {other:?}"),
+        };
+        Ok(Done {
+            segments,
+            answers: answers.into_iter().map(answer).collect(),
+        })
     }
 
     /// One request in a batch of its own.
@@ -137,8 +157,13 @@ impl Bench {
     }
 
     pub(super) async fn locate(&self, board: &str, cursor: Option<Cursor>) -> Option<Location> {
-        let located = self.readers.locate(&board_id(board), cursor).await;
-        located.expect("the log is readable")
+        let access = Access::open();
+        let located = self.readers.locate(&access, &board_id(board), cursor).await;
+        match located.expect("the log is readable") {
+            Located::At(location) => Some(location),
+            Located::NoBoard => None,
+            Located::NotSignedIn => unreachable!("there are no accounts"),
+        }
     }
 
     /// Where a living board's log stands.
@@ -178,6 +203,12 @@ impl Bench {
         let json = String::from_utf8(snapshot.json().to_vec()).expect("JSON is UTF-8");
         Some((json, snapshot.cursor()))
     }
+}
+
+/// What came of a batch of changes of boards.
+pub(super) struct Done {
+    pub(super) segments: Vec<Segment>,
+    pub(super) answers: Vec<Answer>,
 }
 
 fn data_in(folder: &TempDir) -> PathBuf {

@@ -12,10 +12,13 @@ mod log;
 mod migrate;
 #[cfg(test)]
 mod opening;
+mod people;
 #[cfg(test)]
 mod plans;
+mod reads;
 mod restore;
 mod retention;
+mod rights;
 mod rows;
 mod writer;
 
@@ -23,6 +26,7 @@ pub use backup::{BackupError, Made, NoBackup, back_up};
 pub use check::{CheckError, Finding, Report, check};
 pub use deleted::{Deleted, DeletedBoard, DeletedThing};
 pub use log::{EventsRead, Readers};
+pub use reads::{Candidate, Known, ListedBoard};
 pub use restore::{RestoreError, Restored, restore};
 pub use writer::Writer;
 
@@ -40,7 +44,7 @@ use std::time::Duration;
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
 /// Prepared statements that the writer keeps: more than it has, so that none is prepared twice.
-const WRITER_STATEMENTS_MAX: usize = 64;
+const WRITER_STATEMENTS_MAX: usize = 128;
 
 /// How long SQLite waits for what another program has locked.
 const BUSY_WAIT_MAX: Duration = Duration::from_millis(BUSY_WAIT_MS_MAX);
@@ -51,6 +55,8 @@ pub struct Opened {
     pub writer: Writer,
     /// For everyone who reads.
     pub readers: Arc<Readers>,
+    /// Whether accounts are on in this file.
+    pub has_accounts: bool,
 }
 
 /// Why a data file can't be used. Shows as a sentence that says what to do, its cause in it.
@@ -191,10 +197,15 @@ pub fn open(
     configure(&connection).map_err(explain)?;
     migrate::run(&mut connection, path, outside.now())?;
     checkpoint_fully(&connection, path)?;
-    let readers = Arc::new(Readers::open(path, outside.has_threads()).map_err(explain)?);
+    let readers = Arc::new(Readers::open(path, Arc::clone(&outside)).map_err(explain)?);
     let writer =
         Writer::new(connection, lock, readers.gate(), retention, outside).map_err(explain)?;
-    Ok(Opened { writer, readers })
+    let has_accounts = writer.setting("accounts").map_err(explain)?.as_deref() == Some("on");
+    Ok(Opened {
+        writer,
+        readers,
+        has_accounts,
+    })
 }
 
 fn check_version(number: i32, found: &'static str) -> Result<(), OpenError> {

@@ -2,8 +2,9 @@
 //! and while a gate is shut the world goes on.
 
 use crate::swarm::Mistake;
-use boardcast::live::{Location, Log, Page, ReadError, Reading, Snapshot};
+use boardcast::live::{Located, Location, Log, Page, ReadError, Reading, Snapshot};
 use boardcast::store::sqlite::Readers;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::model::BoardId;
 use boardcast_sim::random::Random;
@@ -109,7 +110,7 @@ pub(crate) struct Gated {
 }
 
 /// What was read of a board, and for which cursor.
-type Early = BTreeMap<BoardId, (Option<Cursor>, Option<Location>)>;
+type Early = BTreeMap<BoardId, (Option<Cursor>, Located)>;
 
 impl Gated {
     pub(crate) fn new(
@@ -132,9 +133,9 @@ impl Gated {
 
     /// Reads where a board stands, for a watcher that is registered only later.
     pub(crate) async fn read_early(&self, board_id: &BoardId, cursor: Option<Cursor>) {
-        let found = self.readers.locate(board_id, cursor).await;
-        if let Ok(location) = found {
-            self.early().insert(board_id.clone(), (cursor, location));
+        let found = self.readers.locate(&Access::open(), board_id, cursor).await;
+        if let Ok(located) = found {
+            self.early().insert(board_id.clone(), (cursor, located));
         }
     }
 
@@ -144,21 +145,24 @@ impl Gated {
 
     async fn read_location(
         &self,
+        access: &Access,
         board_id: &BoardId,
         cursor: Option<Cursor>,
-    ) -> Result<Option<Location>, ReadError> {
+    ) -> Result<Located, ReadError> {
         match self.early().remove(board_id) {
-            Some((asked, location)) if asked == cursor => return Ok(location),
+            Some((asked, located)) if asked == cursor => return Ok(located),
             _ => {}
         }
-        let found = self.readers.locate(board_id, cursor).await?;
+        let located = self.readers.locate(access, board_id, cursor).await?;
         let is_taken = |head: Cursor| cursor.is_some_and(|cursor| cursor.seq <= head.seq);
-        Ok(match self.mistake {
-            Some(Mistake::MarkNotChecked) => found.map(|Location { head, is_good }| Location {
-                head,
-                is_good: is_good || is_taken(head),
-            }),
-            _ => found,
+        Ok(match (self.mistake, located) {
+            (Some(Mistake::MarkNotChecked), Located::At(Location { head, is_good })) => {
+                Located::At(Location {
+                    head,
+                    is_good: is_good || is_taken(head),
+                })
+            }
+            _ => located,
         })
     }
 }
@@ -166,12 +170,13 @@ impl Gated {
 impl Log for Gated {
     fn locate<'a>(
         &'a self,
+        access: &'a Access,
         board_id: &'a BoardId,
         cursor: Option<Cursor>,
-    ) -> Reading<'a, Option<Location>> {
+    ) -> Reading<'a, Located> {
         Box::pin(async move {
             self.gates.pass().await;
-            let found = self.read_location(board_id, cursor).await;
+            let found = self.read_location(access, board_id, cursor).await;
             self.gates.pass().await;
             found
         })

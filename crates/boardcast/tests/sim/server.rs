@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use boardcast::auth::Auth;
-use boardcast::engine::{Engine, Parts};
+use boardcast::engine::{Engine, Parts, Publisher};
 use boardcast::http::{App, Assets, Edge, Guard, Peer, router};
 use boardcast::live::hub::Hub;
 use boardcast::live::{Hangup, Log, Pins};
@@ -35,7 +35,7 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infalli
 pub(crate) struct Server {
     router: Router,
     engine: Arc<Engine>,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) log: Arc<Gated>,
     pub(crate) pins: Arc<Pins>,
     /// Where streams go that aren't bodies.
@@ -99,8 +99,13 @@ impl Server {
             random,
             now,
         } = setup;
-        let Opened { writer, readers } = sqlite::open(data, retention, Arc::clone(&nature) as _)?;
+        let Opened {
+            writer,
+            readers,
+            has_accounts,
+        } = sqlite::open(data, retention, Arc::clone(&nature) as _)?;
         let hub = Arc::new(Hub::new(writer.last_ordinal().expect("a readable file")));
+        let publisher = Arc::new(Publisher::new(Arc::clone(&hub), has_accounts));
         let (submissions, turns) = Submissions::by_hand(writer);
         let log = Gated::new(Arc::clone(&readers), gates, mistake);
         let fanout = Fanout::new(Arc::clone(&log), Arc::clone(&nature), random, now);
@@ -111,6 +116,7 @@ impl Server {
             log: Arc::clone(&log) as Arc<dyn Log>,
             hub: Arc::clone(&hub),
             pins: Arc::clone(&pins),
+            publisher: Arc::clone(&publisher),
         };
         let edge = Edge::new(0, 0, &*nature);
         let engine = Engine::around(parts, nature, STREAMS_MAX);
@@ -124,7 +130,7 @@ impl Server {
         Ok(Self {
             router: router(app),
             engine,
-            hub,
+            publisher,
             log,
             pins,
             fanout,

@@ -7,6 +7,7 @@ use super::requests::{
 };
 use super::{Bench, IntoRequest, check, entries_in, folded};
 use crate::store::Failure;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::protocol::{Kind, Outcome, Refusal, Request, Slot};
 
@@ -160,7 +161,13 @@ async fn a_deleted_boards_last_event_is_still_owed_and_its_id_stays_taken() {
         );
         assert_eq!(bench.snapshot("b").await, None);
         assert_eq!(bench.locate("b", Some(before)).await, None);
-        assert_eq!(bench.readers.task(super::task_id("t0")).await, Ok(None));
+        assert_eq!(
+            bench
+                .readers
+                .task(&Access::open(), super::task_id("t0"))
+                .await,
+            Ok(None)
+        );
     })
     .await;
 }

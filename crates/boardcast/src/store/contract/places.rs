@@ -4,7 +4,9 @@ use super::requests::{
     create_board, create_list, create_task, create_task_with, delete_task, task_id,
 };
 use super::{Bench, IntoRequest, check, entries_in};
-use crate::live::{Page, ReadError};
+use crate::live::Page;
+use crate::store::Failure;
+use boardcast_core::access::Access;
 use boardcast_core::cursor::{Cursor, Mark};
 use boardcast_core::limits::{FRAME_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READ_ROWS_MAX};
 
@@ -93,13 +95,23 @@ async fn a_read_that_begins_after_an_answer_includes_what_was_answered() {
                 panic!("an event")
             };
             assert_eq!(segment.last(), head);
-            assert!(bench.readers.task(task_id(&id)).await.unwrap().is_some());
+            assert!(
+                bench
+                    .readers
+                    .task(&Access::open(), task_id(&id))
+                    .await
+                    .unwrap()
+                    .is_some()
+            );
             let (json, cursor) = bench.snapshot("b").await.unwrap();
             assert_eq!(cursor, head);
             assert!(json.contains(&format!("Task {id}\"")));
         }
         bench.accept(delete_task("t7"));
-        assert_eq!(bench.readers.task(task_id("t7")).await, Ok(None));
+        assert_eq!(
+            bench.readers.task(&Access::open(), task_id("t7")).await,
+            Ok(None)
+        );
     })
     .await;
 }
@@ -165,12 +177,12 @@ async fn boards_are_listed_by_id_after_one_of_them() {
         let page = async |after: Option<&str>, limit| {
             let boards = bench
                 .readers
-                .boards(after.map(super::board_id), limit)
+                .boards(&Access::open(), after.map(super::board_id), limit)
                 .await
                 .unwrap();
             boards
                 .iter()
-                .map(|board| board.id.to_string())
+                .map(|listed| listed.board.id.to_string())
                 .collect::<Vec<_>>()
         };
         assert_eq!(page(None, 10).await, ["a", "b", "d"]);
@@ -191,8 +203,14 @@ async fn a_closed_store_refuses_to_read() {
     check(async |mut bench: Bench| {
         bench.furnish(1);
         bench.readers.close();
-        assert_eq!(bench.readers.task(task_id("t0")).await, Err(ReadError));
-        assert_eq!(bench.readers.boards(None, 1).await, Err(ReadError));
+        assert_eq!(
+            bench.readers.task(&Access::open(), task_id("t0")).await,
+            Err(Failure::Unavailable)
+        );
+        assert_eq!(
+            bench.readers.boards(&Access::open(), None, 1).await,
+            Err(Failure::Unavailable)
+        );
         // What was taken is still carried out.
         bench.accept(create_task("l", "t1"));
     })

@@ -3,9 +3,10 @@
 
 use super::requests::{create_board, create_list, create_task, retitle};
 use super::{Bench, IntoRequest, board_id, check};
-use crate::live::Log;
+use crate::live::{Located, Location, Log};
 use crate::store::queue::Submissions;
 use crate::store::{Answer, Failure};
+use boardcast_core::access::Access;
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::{BATCH_COMMANDS_MAX, SUBMISSIONS_WAITING_MAX};
 use boardcast_core::protocol::Command;
@@ -35,7 +36,7 @@ impl Held {
         } = bench;
         let (published_tx, published_rx) = sync_channel(1);
         let (go_on_tx, go_on_rx) = sync_channel(1);
-        let submissions = Submissions::start(writer, move |segments| {
+        let submissions = Submissions::start(writer, move |_, segments| {
             // The test may have ended.
             let _ = published_tx.send(segments);
             let _ = go_on_rx.recv();
@@ -107,15 +108,15 @@ async fn an_answer_comes_after_the_publish_and_the_publish_after_the_commit() {
         assert!(is_pending(&mut answer).await);
         let segments = held.wait_for_publish();
         let last = segments[0].last();
-        let located = bystander
-            .readers
-            .locate(&board_id("b"), Some(last))
-            .await
-            .unwrap()
-            .unwrap();
+        let (access, board_id) = (Access::open(), board_id("b"));
+        let located = bystander.readers.locate(&access, &board_id, Some(last));
+        let expected = Location {
+            head: last,
+            is_good: true,
+        };
         assert_eq!(
-            (located.head, located.is_good),
-            (last, true),
+            located.await,
+            Ok(Located::At(expected)),
             "it is in the log before it is published"
         );
         assert!(

@@ -17,7 +17,7 @@ const TEN_EVENTS_A_DAY: Retention = Retention {
 /// Steps of retention until there is nothing more to do; how many did something.
 fn prune(bench: &mut Bench) -> usize {
     let mut steps = 0;
-    while bench.writer.maintain().expect("nothing fatal") {
+    while bench.writer.maintain().expect("nothing fatal").has_more {
         steps += 1;
         assert!(steps < 1_000, "retention comes to an end");
     }
@@ -220,7 +220,7 @@ async fn a_long_log_goes_in_small_steps_between_which_writes_have_their_turn() {
         let log = bench.log_after("b", Cursor::START).await;
         bench.clock.turn_days(2);
         let mut floor = 0;
-        while bench.writer.maintain().expect("nothing fatal") {
+        while bench.writer.maintain().expect("nothing fatal").has_more {
             let now = oldest(&bench, &log[floor..]).await as usize - 1;
             assert!(
                 now - floor <= PRUNE_ROWS_MAX,

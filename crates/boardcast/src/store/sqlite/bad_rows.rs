@@ -1,12 +1,13 @@
 //! A row that holds what this program never wrote takes out of service what needs it and nothing
 //! else: whoever asks about it is told that the data file is not available, everyone else goes on.
 
-use crate::live::{Log, ReadError};
+use crate::live::Log;
 use crate::store::Failure;
 use crate::store::contract::{
     Bench, IntoRequest, board_id, create_board, create_list, create_task, folded, keyed, move_task,
     rename_board, retitle, task_id,
 };
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::protocol::{Request, Slot};
 use rusqlite::Connection;
@@ -55,8 +56,15 @@ fn check_unavailable(bench: &mut Bench, requests: impl IntoIterator<Item = Reque
 async fn check_others_go_on(bench: &Bench) {
     let log = bench.log_after("c", Cursor::START).await;
     assert_eq!(bench.snapshot("c").await.unwrap().0, folded(&log).unwrap());
-    assert!(bench.readers.task(task_id("tc")).await.unwrap().is_some());
-    assert!(bench.readers.boards(None, 1).await.is_ok());
+    assert!(
+        bench
+            .readers
+            .task(&Access::open(), task_id("tc"))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(bench.readers.boards(&Access::open(), None, 1).await.is_ok());
 }
 
 #[tokio::test]
@@ -71,12 +79,22 @@ async fn a_task_with_an_impossible_rank() {
             move_task("t0", "l", Slot::Top).into_request(),
         ],
     );
-    assert_eq!(bench.readers.task(task_id("t1")).await, Err(ReadError));
+    assert_eq!(
+        bench.readers.task(&Access::open(), task_id("t1")).await,
+        Err(Failure::Unavailable)
+    );
     assert!(bench.readers.snapshot(&board_id("b")).await.is_err());
     check_others_go_on(&bench).await;
     // What doesn't need the row goes on even there.
     bench.accept(retitle("t2", "Readable"));
-    assert!(bench.readers.task(task_id("t2")).await.unwrap().is_some());
+    assert!(
+        bench
+            .readers
+            .task(&Access::open(), task_id("t2"))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(!bench.log_after("b", Cursor::START).await.is_empty());
 }
 
@@ -84,7 +102,10 @@ async fn a_task_with_an_impossible_rank() {
 async fn a_task_with_a_title_that_is_no_text() {
     let mut bench = with("UPDATE task SET title = CAST(X'ff' AS TEXT) WHERE id = 't1'");
     check_unavailable(&mut bench, [retitle("t1", "Unreadable").into_request()]);
-    assert_eq!(bench.readers.task(task_id("t1")).await, Err(ReadError));
+    assert_eq!(
+        bench.readers.task(&Access::open(), task_id("t1")).await,
+        Err(Failure::Unavailable)
+    );
     check_others_go_on(&bench).await;
 }
 
@@ -115,8 +136,15 @@ async fn a_board_without_a_name() {
     );
     assert!(bench.readers.snapshot(&board_id("b")).await.is_err());
     check_others_go_on(&bench).await;
-    let listed = bench.readers.boards(None, 2).await.unwrap();
-    let ids: Vec<_> = listed.iter().map(|board| board.id.as_str()).collect();
+    let listed = bench
+        .readers
+        .boards(&Access::open(), None, 2)
+        .await
+        .unwrap();
+    let ids: Vec<_> = listed
+        .iter()
+        .map(|listed| listed.board.id.as_str())
+        .collect();
     assert_eq!(ids, ["c"], "a board that can't be read hides no other");
 }
 
@@ -131,7 +159,13 @@ async fn a_board_whose_log_has_an_impossible_end() {
             rename_board("b", "Another name").into_request(),
         ],
     );
-    assert!(bench.readers.locate(&board_id("b"), None).await.is_err());
+    assert!(
+        bench
+            .readers
+            .locate(&Access::open(), &board_id("b"), None)
+            .await
+            .is_err()
+    );
     assert!(
         bench
             .readers

@@ -3,6 +3,7 @@
 use super::retention::oldest_deleted;
 use super::rows;
 use boardcast_core::model::{Board, BoardId, List, Task, Timestamp};
+use boardcast_core::rules::{Fault, Stopped};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
@@ -47,20 +48,32 @@ pub(super) fn boards(
     after: Option<&BoardId>,
     limit: usize,
     now: Timestamp,
-) -> rusqlite::Result<Vec<DeletedBoard>> {
+    is_seen: impl Fn(&BoardId) -> Result<bool, Fault>,
+) -> Result<Vec<DeletedBoard>, Stopped> {
+    let fault = |error: rusqlite::Error| Stopped::Fault(Fault(error.into()));
     let sql = "
         SELECT id, name, version, created_at, updated_at, deleted_at FROM board
-        WHERE id > ? AND deleted_at >= ? ORDER BY id LIMIT ?";
-    let mut statement = connection.prepare_cached(sql)?;
+        WHERE id > ? AND deleted_at >= ? ORDER BY id";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
     let after = after.map_or("", BoardId::as_str);
-    let found = statement.query_map(params![after, oldest_deleted(now).0, limit], |row| {
+    let found = statement.query_map(params![after, oldest_deleted(now).0], |row| {
         let board = rows::board_from(row)?;
         Ok(DeletedBoard {
             board,
             deleted_at: Timestamp(row.get(5)?),
         })
-    })?;
-    found.collect()
+    });
+    let mut boards = Vec::new();
+    for deleted in found.map_err(fault)? {
+        let deleted = deleted.map_err(fault)?;
+        if boards.len() == limit {
+            break;
+        }
+        if is_seen(&deleted.board.id)? {
+            boards.push(deleted);
+        }
+    }
+    Ok(boards)
 }
 
 pub(super) fn things(

@@ -3,10 +3,11 @@
 
 use super::wal_path;
 use crate::live::Log;
+use crate::store::contract::Done;
 use crate::store::contract::{
     Bench, IntoRequest, board_id, create_task, create_task_with, keyed, retitle,
 };
-use crate::store::{Committed, Failure, Fatal};
+use crate::store::{Failure, Fatal};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{PRUNE_ROWS_MAX, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
 use rusqlite::Connection;
@@ -23,7 +24,7 @@ fn write_much(bench: &mut Bench, round: usize) {
     let letter = char::from(b'a' + (round % 26) as u8);
     let ballast = letter.to_string().repeat(16 * 1024 * 1024);
     bench.writer.note_setting("ballast", &ballast).unwrap();
-    while bench.writer.maintain().expect("nothing fatal") {}
+    while bench.writer.maintain().expect("nothing fatal").has_more {}
 }
 
 #[tokio::test]
@@ -113,9 +114,9 @@ async fn another_programs_reader_delays_nobody_and_the_log_shrinks_when_it_is_go
 }
 
 /// What the program does with the next batch.
-fn next(bench: &mut Bench) -> Result<Committed, Fatal> {
+fn next(bench: &mut Bench) -> Result<Done, Fatal> {
     let request = retitle("t0", "After somebody else was here").into_request();
-    bench.writer.commit(&[request])
+    bench.try_commit(&[request])
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn expired_answers_leave_the_file_in_small_steps() {
     let other = Connection::open(bench.data()).unwrap();
     let mut kept = asked.len() + 1;
     loop {
-        let has_more = bench.writer.maintain().unwrap();
+        let has_more = bench.writer.maintain().unwrap().has_more;
         let sql = "SELECT count(*) FROM answer";
         let left: usize = other.query_row(sql, [], |row| row.get(0)).unwrap();
         assert!(

@@ -1,24 +1,23 @@
-//! Reading connections: the log after a place, snapshots, single things. Every read is bounded, on a
-//! blocking thread if there are any, in a read transaction that no await outlives, so none keeps the write-ahead log
-//! from shrinking.
+//! Reading connections, and the reads that all watchers share: the log after a place, and snapshots.
+//! Every read is bounded, on a blocking thread if there are any, in a read transaction that no await
+//! outlives, so none keeps the write-ahead log from shrinking. Reads for one caller are [`super::reads`]'.
 
 #[cfg(test)]
 mod crowds;
 
-use super::deleted::{self, Deleted, DeletedBoard};
 use super::writer::failure;
 use super::{open_reader, rows};
-use crate::live::{Location, Log, Page, ReadError, Reading, Snapshot};
+use crate::live::{Located, Location, Log, Page, ReadError, Reading, Snapshot};
+use crate::outside::Outside;
 use crate::sabotage::{self, Spot};
+use boardcast_core::access::Access;
 use boardcast_core::cursor::{Cursor, Mark, Meeting};
 use boardcast_core::frame::{self, Segment, SegmentBuilder};
 use boardcast_core::limits::{
     EVENTS_PAGE_BYTES_MAX, LOG_READ_BYTES_MAX, LOG_READ_ROWS_MAX, READERS_MAX,
     SNAPSHOTS_AT_ONCE_MAX,
 };
-use boardcast_core::model::{
-    Board, BoardId, ListWithTasks, Malformed, Snapshot as Whole, Task, TaskId, Timestamp,
-};
+use boardcast_core::model::{BoardId, ListWithTasks, Malformed, Snapshot as Whole, Timestamp};
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +28,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 pub struct Readers {
     pool: Arc<Pool>,
     permits: Arc<Semaphore>,
-    has_threads: bool,
+    outside: Arc<dyn Outside>,
     snapshot_permits: Arc<Semaphore>,
     /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
     /// takes it over if the board still stands there.
@@ -57,7 +56,7 @@ struct Pool {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, has_threads: bool) -> rusqlite::Result<Self> {
+    pub(super) fn open(path: &Path, outside: Arc<dyn Outside>) -> rusqlite::Result<Self> {
         let idle = (0..READERS_MAX)
             .map(|_| open_reader(path))
             .collect::<Result<_, _>>()?;
@@ -67,86 +66,23 @@ impl Readers {
                 gate: Arc::default(),
             }),
             permits: Arc::new(Semaphore::new(READERS_MAX)),
-            has_threads,
+            outside,
             snapshot_permits: Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE_MAX)),
             snapshots: Mutex::default(),
         })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.outside.now()
     }
 
     pub(super) fn gate(&self) -> Arc<RwLock<()>> {
         Arc::clone(&self.pool.gate)
     }
 
-    /// A living task and its board.
-    pub async fn task(&self, id: TaskId) -> Result<Option<(BoardId, Task)>, ReadError> {
-        self.read(move |connection| {
-            connection
-                .prepare_cached(rows::TASK_BY_ID)?
-                .query_row([id.as_str()], rows::task_from)
-                .optional()
-        })
-        .await
-    }
-
-    /// A page of a living board's log.
-    pub async fn events(
-        &self,
-        board_id: BoardId,
-        after: Option<Result<Cursor, Malformed>>,
-        limit: usize,
-    ) -> Result<EventsRead, ReadError> {
-        self.read(move |connection| read_after(connection, &board_id, after, limit))
-            .await
-    }
-
-    /// Living boards by id, after one of them. A board whose row can't be read is out of service and
-    /// hides no other.
-    pub async fn boards(
-        &self,
-        after: Option<BoardId>,
-        limit: usize,
-    ) -> Result<Vec<Board>, ReadError> {
-        self.read(move |connection| {
-            // Read row by row up to the limit, so there is none in here: bad rows don't count.
-            let sql = "
-                SELECT id, name, version, created_at, updated_at FROM board
-                WHERE id > ? AND deleted_at IS NULL ORDER BY id";
-            let mut statement = connection.prepare_cached(sql)?;
-            let after = after.as_ref().map_or("", BoardId::as_str);
-            let found = statement.query_map([after], rows::board_from)?;
-            let readable = found.filter(|board| !board.as_ref().is_err_and(rows::is_bad));
-            readable.take(limit).collect()
-        })
-        .await
-    }
-
-    /// What was deleted on a living board since it can come back, newest first, before the event of
-    /// that number; none if there is no such board.
-    pub async fn deleted_things(
-        &self,
-        board_id: BoardId,
-        before: Option<u64>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Option<Vec<Deleted>>, ReadError> {
-        self.read(move |connection| deleted::things(connection, &board_id, before, limit, now))
-            .await
-    }
-
-    /// Deleted boards that can come back, by id, after one of them.
-    pub async fn deleted_boards(
-        &self,
-        after: Option<BoardId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<Vec<DeletedBoard>, ReadError> {
-        self.read(move |connection| deleted::boards(connection, after.as_ref(), limit, now))
-            .await
-    }
-
     /// Runs a read in its own transaction on a blocking thread. It runs to its end even if nobody
     /// waits for it any more.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
@@ -159,7 +95,7 @@ impl Readers {
             drop(permit);
             result
         };
-        let result = if self.has_threads {
+        let result = if self.outside.has_threads() {
             let reading = tokio::task::spawn_blocking(read);
             reading.await.map_err(|_| ReadError)?
         } else {
@@ -201,7 +137,10 @@ impl Readers {
     ) -> Result<Option<Arc<Snapshot>>, ReadError> {
         let mut latest = latest.lock_owned().await;
         if let Some(known) = latest.upgrade() {
-            let location = Log::locate(self, board_id, None).await?;
+            let id = board_id.clone();
+            let location = self
+                .read(move |connection| read_location(connection, &id, None))
+                .await?;
             if location.is_some_and(|location| location.head == known.cursor()) {
                 return Ok(Some(known));
             }
@@ -293,11 +232,11 @@ fn in_transaction<T>(
 impl Log for Readers {
     fn locate<'a>(
         &'a self,
+        access: &'a Access,
         board_id: &'a BoardId,
         cursor: Option<Cursor>,
-    ) -> Reading<'a, Option<Location>> {
-        let id = board_id.clone();
-        Box::pin(self.read(move |connection| read_location(connection, &id, cursor)))
+    ) -> Reading<'a, Located> {
+        Box::pin(self.locate_as(access, board_id.clone(), cursor))
     }
 
     fn after<'a>(&'a self, board_id: &'a BoardId, place: Cursor) -> Reading<'a, Page> {
@@ -319,7 +258,7 @@ struct Found {
     is_good: bool,
 }
 
-fn read_location(
+pub(super) fn read_location(
     connection: &Connection,
     id: &BoardId,
     cursor: Option<Cursor>,
@@ -434,7 +373,7 @@ fn read_events(
 
 /// The events after a cursor that is judged in the same transaction; without one from the oldest
 /// kept. One that can't be read is judged here too: first there must be a board.
-fn read_after(
+pub(super) fn read_after(
     connection: &Connection,
     id: &BoardId,
     after: Option<Result<Cursor, Malformed>>,

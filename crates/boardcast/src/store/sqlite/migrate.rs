@@ -11,7 +11,10 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x4264_6374;
 
 /// What was ever done to the schema, in order. Entries are never changed, only added.
-const MIGRATIONS: &[&str] = &[include_str!("../schema/0001_boards.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../schema/0001_boards.sql"),
+    include_str!("../schema/0002_accounts.sql"),
+];
 
 /// Refuses a file that is not ours to write to. Only reads.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {

@@ -67,10 +67,10 @@ fn a_fresh_file_becomes_a_data_file_and_opens_again() {
         assert!(!wal_path(&path).exists(), "an orderly end leaves one file");
         let connection = Connection::open(&path).unwrap();
         let fact = |sql: &str| -> i64 { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
-        assert_eq!(fact("PRAGMA user_version"), 1);
+        assert_eq!(fact("PRAGMA user_version"), 2);
         assert_eq!(fact("PRAGMA application_id"), 0x4264_6374);
         let migrations = fact("SELECT count(*) FROM migration");
-        assert_eq!(migrations, 1, "start {start} carried nothing out again");
+        assert_eq!(migrations, 2, "start {start} carried nothing out again");
     }
 }
 
@@ -89,7 +89,7 @@ fn a_file_of_a_newer_program_is_refused() {
         &path,
         &[
             "newer Boardcast",
-            "schema 99, this one knows 1",
+            "schema 99, this one knows 2",
             "older copy",
         ],
     );

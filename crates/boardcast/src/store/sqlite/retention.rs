@@ -1,12 +1,14 @@
 //! What the file forgets, in steps so small that nobody waits for them: expired answers, events past
-//! their age and count, events that a restored board no longer serves, and things that were deleted
-//! too long ago to come back.
+//! their age and count, events that a restored board no longer serves, things that were deleted too
+//! long ago to come back, and sessions, tokens and links whose time is over.
 
-use super::rows;
-use crate::store::Retention;
+use super::rights::oldest_seen;
+use super::{people, rows};
+use crate::store::{Retention, Upkeep};
+use boardcast_core::access::Revocation;
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{ANSWER_HOURS_KEPT, DELETED_DAYS_KEPT, PRUNE_ROWS_MAX};
-use boardcast_core::model::Timestamp;
+use boardcast_core::model::{SessionId, Timestamp, TokenId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -22,14 +24,19 @@ pub(super) fn oldest_deleted(now: Timestamp) -> Timestamp {
     now.minus_millis(i64::from(DELETED_DAYS_KEPT) * DAY_MS)
 }
 
-/// One small step of everything, inside a transaction. True if there is more to do.
+/// One small step of everything, inside a transaction.
 pub(super) fn step(
     connection: &Connection,
     retention: Retention,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Upkeep> {
     let gone_before = oldest_deleted(now);
+    let sessions = ended_sessions(connection, now)?;
+    let tokens = ended_tokens(connection, now)?;
     let steps = [
+        sessions.len() == PRUNE_ROWS_MAX,
+        tokens.len() == PRUNE_ROWS_MAX,
+        end_invites(connection, now)?,
         expire_answers(connection, now)?,
         prune_events(connection, retention, now)?,
         drop_unserved_events(connection)?,
@@ -38,7 +45,45 @@ pub(super) fn step(
         purge(connection, PURGE_TASKS, gone_before)?,
         purge_board(connection, gone_before)?,
     ];
-    Ok(steps.contains(&true))
+    Ok(Upkeep {
+        has_more: steps.contains(&true),
+        revocations: sessions.into_iter().chain(tokens).collect(),
+    })
+}
+
+/// Sessions past their last day, or unused for too long, end now.
+fn ended_sessions(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Revocation>> {
+    let sql = "
+        SELECT id FROM session WHERE ends_at <= ?1 OR seen_at < ?2 LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let bound = params![now.0, oldest_seen(now).0, PRUNE_ROWS_MAX];
+    let ended = statement.query_map(bound, |row| rows::text(row, 0, SessionId::parse))?;
+    let ended: Vec<_> = ended.collect::<Result<_, _>>()?;
+    for id in &ended {
+        connection
+            .prepare_cached("DELETE FROM session WHERE id = ?")?
+            .execute([id.as_str()])?;
+    }
+    Ok(ended.into_iter().map(Revocation::Session).collect())
+}
+
+/// Tokens past the day that their owner chose end now.
+fn ended_tokens(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Revocation>> {
+    let sql = "SELECT id FROM token WHERE ends_at <= ? LIMIT ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let bound = params![now.0, PRUNE_ROWS_MAX];
+    let ended = statement.query_map(bound, |row| rows::text(row, 0, TokenId::parse))?;
+    let ended: Vec<_> = ended.collect::<Result<_, _>>()?;
+    for id in &ended {
+        people::end_token(connection, id.as_str())?;
+    }
+    Ok(ended.into_iter().map(Revocation::Token).collect())
+}
+
+fn end_invites(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let sql = "
+        DELETE FROM invite WHERE secret IN (SELECT secret FROM invite WHERE ends_at <= ? LIMIT ?)";
+    deleted_all(connection, sql, params![now.0, PRUNE_ROWS_MAX])
 }
 
 fn expire_answers(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
@@ -156,6 +201,10 @@ fn purge_board(connection: &Connection, before: Timestamp) -> rusqlite::Result<b
         "DELETE FROM event WHERE ordinal IN (SELECT ordinal FROM event WHERE board_no = ? ORDER BY seq LIMIT ?)",
         "DELETE FROM task WHERE id IN (SELECT id FROM task WHERE board_no = ? LIMIT ?)",
         "DELETE FROM list WHERE id IN (SELECT id FROM list WHERE board_no = ? LIMIT ?)",
+        "DELETE FROM token_board WHERE (token_id, board_no) IN
+             (SELECT token_id, board_no FROM token_board WHERE board_no = ? LIMIT ?)",
+        "DELETE FROM member WHERE (board_no, user_no) IN
+             (SELECT board_no, user_no FROM member WHERE board_no = ? LIMIT ?)",
     ];
     for sql in parts {
         if deleted_all(connection, sql, params![board_no, PRUNE_ROWS_MAX])? {

@@ -1,8 +1,10 @@
 //! Rows as values, and events as changes of rows. [`Rows`] is what the rules see of the tables
 //! inside the writer's transaction; [`apply`] is the contract's fold table in SQL.
 
+use super::people::People;
 use super::retention::oldest_deleted;
 use crate::sabotage::{self, Spot};
+use boardcast_core::access::{Access, Rights, Role, Standing};
 use boardcast_core::cursor::{BoardKey, Cursor, Mark};
 use boardcast_core::model::{
     Board, BoardId, Description, List, ListId, Malformed, Name, Task, TaskId, TaskSummary,
@@ -18,6 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// What stands, as the rules see it.
 pub(super) struct Rows<'a> {
     connection: &'a Connection,
+    now: Timestamp,
     /// What was deleted before this no longer comes back, whether it is purged yet or not.
     oldest_deleted: Timestamp,
 }
@@ -27,6 +30,7 @@ impl<'a> Rows<'a> {
         let oldest_deleted = oldest_deleted(now);
         Self {
             connection,
+            now,
             oldest_deleted,
         }
     }
@@ -36,6 +40,16 @@ impl<'a> Rows<'a> {
         let sql = "DROP INDEX IF EXISTS list_order; DROP INDEX IF EXISTS task_order";
         let dropped = self.connection.execute_batch(sql);
         dropped.map(|()| None).map_err(|error| Fault(error.into()))
+    }
+}
+
+impl Rights for Rows<'_> {
+    fn standing(&self, access: &Access) -> Result<Option<Standing>, Fault> {
+        People::new(self.connection, self.now).standing(access)
+    }
+
+    fn role(&self, access: &Access, board_id: &BoardId) -> Result<Option<Role>, Fault> {
+        People::new(self.connection, self.now).role(access, board_id)
     }
 }
 
@@ -230,6 +244,12 @@ pub(super) fn one<T>(
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(params, read).optional());
     found.map_err(|error| Fault(error.into()))
+}
+
+/// What SQLite said.
+pub(super) fn cause(fault: Fault) -> rusqlite::Error {
+    let error = fault.0.downcast::<rusqlite::Error>();
+    *error.expect("the rows fail with SQLite's errors")
 }
 
 pub(super) fn board_from(row: &Row<'_>) -> rusqlite::Result<Board> {

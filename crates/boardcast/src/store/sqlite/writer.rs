@@ -5,15 +5,20 @@
 //! trace (I5). Requests are decided before anything of theirs is written: a refusal needs no undoing,
 //! and any SQLite error ends the whole batch, because SQLite may have rolled it back on its own.
 
+use super::people::{self, People};
 use super::retention::{self, oldest_answer};
 use super::{BUSY_WAIT_MAX, DataLock, rows};
 use crate::outside::Outside;
 use crate::sabotage::{self, Spot};
-use crate::store::{Answer, Committed, Failure, Fatal, Retention};
+use crate::store::{
+    Answer, Answered, Asked, Committed, Failure, Fatal, PeopleAnswer, Retention, Upkeep,
+};
+use boardcast_core::access::{Revocation, Rights, Role};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, SegmentBuilder};
 use boardcast_core::limits::{PRUNE_SECONDS, WAL_BYTES_MAX, WAL_CHECKPOINT_BYTES};
 use boardcast_core::model::{BoardId, Timestamp};
+use boardcast_core::people::PeopleRequest;
 use boardcast_core::protocol::{Change, Command, Event, IdempotencyKey, Outcome, Refusal, Request};
 use boardcast_core::rules::{self, Decision, Stopped};
 use rusqlite::{Connection, OptionalExtension, ffi, params};
@@ -73,38 +78,45 @@ impl Writer {
 
     /// Carries a batch out as one transaction with one sync. If that fails, nothing of it happened
     /// and everyone in it is told so.
-    pub fn commit(&mut self, requests: &[Request]) -> Result<Committed, Fatal> {
-        match self.transact(requests) {
+    pub fn commit(&mut self, batch: &[Asked]) -> Result<Committed, Fatal> {
+        match self.transact(batch) {
             Ok(committed) => Ok(committed),
             Err(error) => {
                 self.give_up(error)?;
-                let answers = requests.iter().map(|_| Err(Failure::Unavailable)).collect();
+                let failed = |asked: &Asked| asked.failed(Failure::Unavailable);
                 Ok(Committed {
+                    revocations: Vec::new(),
                     segments: Vec::new(),
-                    answers,
+                    answers: batch.iter().map(failed).collect(),
                 })
             }
         }
     }
 
-    fn transact(&self, requests: &[Request]) -> Result<Committed, BatchError> {
+    fn transact(&self, asked: &[Asked]) -> Result<Committed, BatchError> {
         self.begin()?;
         let mut batch = Batch {
             connection: &self.connection,
             now: self.outside.now(),
+            revocations: Vec::new(),
             segments: BTreeMap::new(),
         };
-        let answers = requests
+        let answers = asked
             .iter()
-            .map(|request| batch.carry_out(request))
+            .map(|asked| batch.carry_out(asked))
             .collect::<Result<_, _>>()?;
+        let revocations = batch.revocations;
         let segments = batch
             .segments
             .into_values()
             .filter_map(SegmentBuilder::build)
             .collect();
         self.end()?;
-        Ok(Committed { segments, answers })
+        Ok(Committed {
+            revocations,
+            segments,
+            answers,
+        })
     }
 
     fn begin(&self) -> Result<(), BatchError> {
@@ -151,8 +163,7 @@ impl Writer {
     }
 
     /// What nobody waits for: keeping the write-ahead log short, and one small step of retention.
-    /// True if there is more to delete.
-    pub fn maintain(&mut self) -> Result<bool, Fatal> {
+    pub fn maintain(&mut self) -> Result<Upkeep, Fatal> {
         self.checkpoint()?;
         let now = self.outside.now();
         // A clock set back counts as due.
@@ -160,20 +171,19 @@ impl Writer {
             .pruned_at
             .is_none_or(|at| !(0..PRUNE_SECONDS as i64 * 1_000).contains(&(now.0 - at.0)));
         if !is_due {
-            return Ok(false);
+            return Ok(Upkeep::default());
         }
-        match self.prune(now) {
-            Ok(true) => Ok(true),
-            Ok(false) => {
-                self.pruned_at = Some(now);
-                Ok(false)
-            }
+        let upkeep = match self.prune(now) {
+            Ok(upkeep) => upkeep,
             Err(error) => {
                 self.give_up(error)?;
-                self.pruned_at = Some(now);
-                Ok(false)
+                Upkeep::default()
             }
+        };
+        if !upkeep.has_more {
+            self.pruned_at = Some(now);
         }
+        Ok(upkeep)
     }
 
     /// Writes the log back into the file once it has grown. What fails is tried again later, but for
@@ -246,11 +256,11 @@ impl Writer {
         })
     }
 
-    fn prune(&self, now: Timestamp) -> Result<bool, BatchError> {
+    fn prune(&self, now: Timestamp) -> Result<Upkeep, BatchError> {
         self.begin()?;
-        let has_more = retention::step(&self.connection, self.retention, now)?;
+        let upkeep = retention::step(&self.connection, self.retention, now)?;
         self.end()?;
-        Ok(has_more)
+        Ok(upkeep)
     }
 
     /// The newest ordinal ever given to an event.
@@ -321,14 +331,41 @@ type LogEnds = BTreeMap<BoardId, rows::LogEnd>;
 struct Batch<'a> {
     connection: &'a Connection,
     now: Timestamp,
+    revocations: Vec<Revocation>,
     /// In the boards' order, so that the same batch always gives the same segments.
     segments: BTreeMap<BoardId, SegmentBuilder>,
 }
 
 impl Batch<'_> {
+    fn carry_out(&mut self, asked: &Asked) -> rusqlite::Result<Answered> {
+        match asked {
+            Asked::Change(request) => self.change(request).map(Answered::Change),
+            Asked::People(request) => self.change_people(request).map(Answered::People),
+            Asked::Seen(caller) => {
+                people::note_seen(self.connection, caller, self.now)?;
+                Ok(Answered::Noted)
+            }
+        }
+    }
+
+    fn change_people(&mut self, request: &PeopleRequest) -> rusqlite::Result<PeopleAnswer> {
+        let view = People::new(self.connection, self.now);
+        match rules::people::decide(&view, request, self.now) {
+            Ok(decision) => {
+                for change in &decision.changes {
+                    people::apply(self.connection, change, self.now)?;
+                }
+                self.revocations.extend(decision.revocations);
+                Ok(Ok(decision.outcome))
+            }
+            Err(Stopped::Refused(refusal)) => Ok(Err(Failure::Refused(refusal))),
+            Err(Stopped::Fault(fault)) => unreadable(fault),
+        }
+    }
+
     /// Everything is read before anything is written: a row that can't be read then concerns this
     /// request alone.
-    fn carry_out(&mut self, request: &Request) -> rusqlite::Result<Answer> {
+    fn change(&mut self, request: &Request) -> rusqlite::Result<Answer> {
         match self.weigh(request) {
             Ok(Verdict::Kept(outcome)) => Ok(Ok(outcome)),
             Ok(Verdict::Accepted(decision, ends)) => self.accept(request, decision, ends).map(Ok),
@@ -368,6 +405,12 @@ impl Batch<'_> {
     ) -> rusqlite::Result<Outcome> {
         for event in &decision.events {
             self.append(event, &request.command, &mut ends)?;
+        }
+        if let (Command::CreateBoard { board_id, .. }, Some(maker)) =
+            (&request.command, request.access.user_id())
+            && !decision.events.is_empty()
+        {
+            people::put_member(self.connection, board_id, maker, Role::Admin)?;
         }
         if let Some(key) = &request.idempotency
             && !sabotage::hits(Spot::KeyOutsideTransaction)
@@ -438,8 +481,12 @@ impl Batch<'_> {
             Some((fingerprint, ..)) if fingerprint != key.fingerprint.0 => {
                 Err(Refusal::KeyReused.into())
             }
-            Some((_, board_id, outcome)) if request.access.reaches(&board_id) => Ok(Some(outcome)),
-            _ => Ok(None),
+            Some((_, board_id, outcome)) => {
+                let rights = People::new(self.connection, self.now);
+                let may_see = rights.role(&request.access, &board_id)?.is_some();
+                Ok(may_see.then_some(outcome))
+            }
+            None => Ok(None),
         }
     }
 
@@ -465,15 +512,12 @@ impl Batch<'_> {
 }
 
 /// A row that can't be read concerns this request alone; any other error ends the batch.
-fn unreadable(fault: rules::Fault) -> rusqlite::Result<Answer> {
-    let error = fault
-        .0
-        .downcast::<rusqlite::Error>()
-        .expect("the rows fail with SQLite's errors");
+fn unreadable<T>(fault: rules::Fault) -> rusqlite::Result<Result<T, Failure>> {
+    let error = rows::cause(fault);
     if rows::is_bad(&error) {
         Ok(Err(Failure::Unavailable))
     } else {
-        Err(*error)
+        Err(error)
     }
 }
 

@@ -6,8 +6,9 @@ use crate::disk::Image;
 use crate::server::{Server, Setup};
 use crate::swarm::{Fault, Mistake};
 use crate::watchers::{Line, Pace};
-use boardcast::live::hub::Hub;
+use boardcast::engine::Publisher;
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
+use boardcast_core::access::Revocation;
 use boardcast_core::frame::Segment;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,11 +135,11 @@ impl World<'_> {
         }
         let before = (dies || sync_fails).then(|| self.disk.image());
         let publishes = !dies || self.mistake == Some(Mistake::PublishBeforeCommit);
-        let hub = Arc::clone(&self.server().hub);
+        let publisher = Arc::clone(&self.server().publisher);
         let mut turns = self.server().turns.take().expect("one turn at a time");
-        let carried_out = turns.carry_out(|segments| {
+        let carried_out = turns.carry_out(|revocations, segments| {
             if publishes {
-                self.publish(&hub, segments);
+                self.publish(&publisher, &revocations, segments);
             }
         });
         self.server().turns = Some(turns);
@@ -208,7 +209,12 @@ impl World<'_> {
     }
 
     /// Called by the writer between its commit and its answers.
-    pub(super) fn publish(&mut self, hub: &Hub, segments: Vec<Segment>) {
+    pub(super) fn publish(
+        &mut self,
+        publisher: &Publisher,
+        revocations: &[Revocation],
+        segments: Vec<Segment>,
+    ) {
         if self.comes(Fault::ReadAhead) {
             for _ in 0..4 {
                 let choice = self.random.draw();
@@ -218,7 +224,7 @@ impl World<'_> {
             }
         }
         let raised: Vec<_> = self.watchers.iter().map(|w| w.flag.is_raised()).collect();
-        hub.publish(segments);
+        publisher.publish(revocations, segments);
         let woken: Vec<_> = (0..raised.len())
             .filter(|&at| !raised[at] && self.watchers[at].flag.is_raised())
             .collect();
@@ -241,9 +247,12 @@ impl World<'_> {
     /// before it.
     pub(super) fn maintain(&mut self) {
         self.audit();
+        let publisher = Arc::clone(&self.server().publisher);
         let mut turns = self.server().turns.take().expect("one turn at a time");
         for _ in 0..4 {
-            match turns.maintain() {
+            match turns.maintain(|revocations, segments| {
+                publisher.publish(&revocations, segments);
+            }) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(fatal) => panic!("nothing fails here, but {fatal}"),

@@ -6,7 +6,7 @@ mod histories;
 use super::{Report, check};
 use crate::outside::Outside;
 use crate::store::sqlite::{Opened, open};
-use crate::store::{Answer, Failure, Retention};
+use crate::store::{Answer, Answered, Failure, Retention};
 use boardcast_core::access::Access;
 use boardcast_core::cursor::BoardKey;
 use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Timestamp, Title};
@@ -80,7 +80,10 @@ impl Yard {
             idempotency: None,
         };
         let writer = &mut self.opened.as_mut().unwrap().writer;
-        writer.commit(&[request]).unwrap().answers.remove(0)
+        match writer.commit(&[request.into()]).unwrap().answers.remove(0) {
+            Answered::Change(answer) => answer,
+            other => unreachable!("a change was asked for: {other:?}"),
+        }
     }
 
     fn pass(&mut self, days: i64) {
@@ -89,7 +92,13 @@ impl Yard {
 
     /// One small step of retention.
     fn maintain(&mut self) -> bool {
-        self.opened.as_mut().unwrap().writer.maintain().unwrap()
+        self.opened
+            .as_mut()
+            .unwrap()
+            .writer
+            .maintain()
+            .unwrap()
+            .has_more
     }
 
     fn check(&self) -> Report {

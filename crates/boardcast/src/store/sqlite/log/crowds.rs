@@ -4,6 +4,7 @@
 use super::Readers;
 use crate::live::Log;
 use crate::store::contract::{Bench, board_id, create_board, task_id};
+use boardcast_core::access::Access;
 use boardcast_core::limits::{READERS_MAX, SNAPSHOTS_AT_ONCE_MAX, WAL_BYTES_MAX};
 use std::future::poll_fn;
 use std::sync::mpsc::channel;
@@ -37,7 +38,14 @@ async fn a_reader_that_panics_gives_its_connection_back() {
         assert!(panicked.await.is_err());
     }
     for _ in 0..3 * READERS_MAX {
-        assert!(bench.readers.task(task_id("t0")).await.unwrap().is_some());
+        assert!(
+            bench
+                .readers
+                .task(&Access::open(), task_id("t0"))
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
     assert_eq!(
         (busy(&bench.readers), bench.readers.pool.idle().len()),
@@ -59,7 +67,14 @@ async fn a_read_that_fails_leaves_its_connection_fit_for_the_next() {
             .read(|connection| connection.execute("DELETE FROM board", []));
         assert!(refused.await.is_err(), "a reading connection can't write");
     }
-    assert!(bench.readers.task(task_id("t0")).await.unwrap().is_some());
+    assert!(
+        bench
+            .readers
+            .task(&Access::open(), task_id("t0"))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -86,7 +101,13 @@ async fn whoever_asks_for_snapshots_and_leaves_takes_no_readers_from_the_others(
     }
     assert_eq!(busy(&readers), SNAPSHOTS_AT_ONCE_MAX, "a few in all");
     drop(closed);
-    assert!(readers.task(task_id("t0")).await.unwrap().is_some());
+    assert!(
+        readers
+            .task(&Access::open(), task_id("t0"))
+            .await
+            .unwrap()
+            .is_some()
+    );
     // Of each board, so that nobody's turn is still on its way.
     for board in boards.iter().map(String::as_str).chain(["b"]) {
         assert!(bench.snapshot(board).await.is_some());
@@ -128,5 +149,12 @@ async fn a_log_past_its_bound_waits_for_the_reads_that_run_and_then_starts_anew(
     assert_eq!(running.await.unwrap(), Ok(1));
     let _writer = shortening.await.unwrap().expect("nothing fatal");
     assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
-    assert!(bench.readers.task(task_id("t0")).await.unwrap().is_some());
+    assert!(
+        bench
+            .readers
+            .task(&Access::open(), task_id("t0"))
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
