@@ -14,7 +14,7 @@
 use anyhow::Context;
 use boardcast::config::Cli;
 use boardcast::engine::Engine;
-use boardcast::serve::{Machine, Server, display_url};
+use boardcast::serve::{Machine, Server};
 use boardcast::spine;
 use boardcast_core::cursor::{Cursor, Mark};
 use boardcast_core::frame::SegmentBuilder;
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
     let server = Server::start(&Cli::parse().serve, Arc::new(Machine)).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("door {}", listener.local_addr()?.port());
-    println!("listening on {}", display_url(server.address()));
+    println!("listening on {}", server.url());
     let mut door = Door {
         engine: Arc::clone(server.engine()),
         ordinal: ORDINAL_MIN,

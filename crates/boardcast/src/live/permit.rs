@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Given back when the stream ends.
 pub struct StreamPermit {
-    _of_all: OwnedSemaphorePermit,
+    of_all: OwnedSemaphorePermit,
     /// Behind a pointer, since most streams have none.
     of_address: Option<Box<AddressPermit>>,
 }
@@ -27,7 +27,7 @@ pub struct AddressPermit {
 impl From<OwnedSemaphorePermit> for StreamPermit {
     fn from(of_all: OwnedSemaphorePermit) -> Self {
         Self {
-            _of_all: of_all,
+            of_all,
             of_address: None,
         }
     }
@@ -37,6 +37,11 @@ impl StreamPermit {
     /// Counts the stream for its address too.
     pub fn count_for(&mut self, address: Option<AddressPermit>) {
         self.of_address = address.map(Box::new);
+    }
+
+    /// Both parts, for whoever keeps those of many streams together.
+    pub(super) fn into_parts(self) -> (OwnedSemaphorePermit, Option<Box<AddressPermit>>) {
+        (self.of_all, self.of_address)
     }
 }
 

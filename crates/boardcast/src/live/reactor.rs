@@ -6,6 +6,7 @@
 
 use super::hub::{Ear, Seat};
 use super::pages::Pages;
+use super::permit::AddressPermit;
 use super::shard::{Ask, Census, Ending, Sent, Shard, Sink, Token};
 use super::socket::limit_unacknowledged;
 use super::waking::{self, Wake};
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Waker};
 use socket2::SockRef;
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -131,6 +133,7 @@ impl Reactor {
             sockets: Sockets {
                 connections: Pages::default(),
                 permits: None,
+                of_addresses: BTreeMap::new(),
                 inbox: Arc::clone(&inbox),
                 counts: Arc::clone(&counts),
                 log,
@@ -306,7 +309,7 @@ impl EventLoop {
             is_full: false,
         };
         self.sockets.connections.put(token.slot, connection);
-        self.sockets.keep(permits);
+        self.sockets.keep(token.slot, permits);
         if let Err(error) = registered {
             tracing::warn!(%error, "a watcher's socket can't be watched");
             self.shard.cut(token, &mut self.sockets);
@@ -347,8 +350,10 @@ impl Connection {
 struct Sockets {
     /// By slot.
     connections: Pages<Connection>,
-    /// Of all of them together.
-    permits: Option<Permits>,
+    /// Of all of them together: as streams, and as connections.
+    permits: Option<[OwnedSemaphorePermit; 2]>,
+    /// Of those that are counted for their address, by slot.
+    of_addresses: BTreeMap<u32, Box<AddressPermit>>,
     inbox: Arc<Inbox>,
     counts: Arc<Counts>,
     log: Arc<dyn Log>,
@@ -362,7 +367,11 @@ impl Sockets {
     }
 
     /// A watcher's permits join those of the others.
-    fn keep(&mut self, permits: Permits) {
+    fn keep(&mut self, slot: u32, (of_stream, of_connection): Permits) {
+        let (of_all, of_address) = of_stream.into_parts();
+        self.of_addresses
+            .extend(of_address.map(|permit| (slot, permit)));
+        let permits = [of_all, of_connection];
         let Some(kept) = &mut self.permits else {
             self.permits = Some(permits);
             return;
@@ -373,7 +382,8 @@ impl Sockets {
     }
 
     /// Gives one watcher's back.
-    fn give_back(&mut self) {
+    fn give_back(&mut self, slot: u32) {
+        self.of_addresses.remove(&slot);
         for kept in self.permits.iter_mut().flatten() {
             drop(kept.split(1).expect("every connection has brought one"));
         }
@@ -411,7 +421,7 @@ impl Sink for Sockets {
             return;
         };
         add_one(&self.counts.leaves);
-        self.give_back();
+        self.give_back(watcher.slot);
         // What is unsent after the close is the kernel's again, and not for long. These fail only on a
         // connection that is dead already.
         if connection.is_full {

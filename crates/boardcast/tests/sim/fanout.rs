@@ -8,7 +8,7 @@ use crate::tasks::{Flag, at_once};
 use boardcast::live::body::Stream;
 use boardcast::live::hub::{Ear, Seat};
 use boardcast::live::shard::{Ask, Ending, Sent, Shard, Sink, States, Token};
-use boardcast::live::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, Watcher};
+use boardcast::live::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{
     HEARTBEAT_SECONDS, SEND_BYTES_MAX, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
@@ -21,7 +21,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
@@ -286,7 +285,7 @@ impl Fanout {
 struct End {
     socket: Socket,
     pins: Arc<Pins>,
-    _permit: OwnedSemaphorePermit,
+    _permit: StreamPermit,
     /// It may get nothing more.
     is_cut: bool,
     full: Option<Full>,
@@ -336,7 +335,7 @@ impl Stuck {
 }
 
 impl End {
-    fn new(socket: Socket, pins: Arc<Pins>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(socket: Socket, pins: Arc<Pins>, permit: StreamPermit) -> Self {
         Self {
             socket,
             pins,
