@@ -3,13 +3,9 @@
 //! itself, without requests that change something and without the file. Everything behind the door is
 //! the program's own; what comes in by it is in no log, so nobody may come back for it.
 //!
-//! `POST /BOARD` with the event's JSON; the answer comes when it is published. One connection at a
-//! time.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program says where it listens"
-)]
+//! `POST /BOARD` with the event's JSON; the answer comes when it is published. A thread waits at each
+//! connection, and one event comes in at a time, as it would from the writer.
+#![allow(clippy::print_stdout, reason = "a program says where it listens")]
 
 use anyhow::Context;
 use boardcast::config::Cli;
@@ -22,7 +18,7 @@ use boardcast_core::model::BoardId;
 use clap::Parser;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An event may have so many bytes here.
 const EVENT_BYTES_MAX: usize = 16 * 1024;
@@ -36,15 +32,19 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("door {}", listener.local_addr()?.port());
     println!("listening on {}", server.url());
-    let mut door = Door {
+    let door = Arc::new(Door {
         engine: Arc::clone(server.engine()),
-        ordinal: ORDINAL_MIN,
-    };
+        ordinal: Mutex::new(ORDINAL_MIN),
+    });
     spine::spawn("door", move || {
         for stream in listener.incoming().flatten() {
-            if let Err(error) = door.serve(&stream) {
-                eprintln!("the door: {error:#}");
-            }
+            let door = Arc::clone(&door);
+            spine::spawn("at the door", move || {
+                // A client that is gone, which the ruler is when it has finished.
+                if let Err(error) = door.serve(&stream) {
+                    tracing::debug!("the door: {error:#}");
+                }
+            });
         }
     });
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?
@@ -55,11 +55,12 @@ async fn main() -> anyhow::Result<()> {
 
 struct Door {
     engine: Arc<Engine>,
-    ordinal: u64,
+    /// Of the last event; held while one is published.
+    ordinal: Mutex<u64>,
 }
 
 impl Door {
-    fn serve(&mut self, stream: &TcpStream) -> anyhow::Result<()> {
+    fn serve(&self, stream: &TcpStream) -> anyhow::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
         while let Some((board, event)) = read_request(&mut reader)? {
@@ -70,17 +71,18 @@ impl Door {
     }
 
     /// After what the board's watchers have seen, or after its founding where nobody has seen more.
-    fn publish(&mut self, board: &str, event: &[u8]) -> anyhow::Result<()> {
+    fn publish(&self, board: &str, event: &[u8]) -> anyhow::Result<()> {
         let board_id: BoardId = board.parse().context("the board's id")?;
         let hub = self.engine.hub();
+        let mut ordinal = self.ordinal.lock().unwrap_or_else(PoisonError::into_inner);
+        *ordinal += 1;
         let head = hub.head(&board_id);
-        self.ordinal += 1;
         let cursor = Cursor {
             seq: head.map_or(1, |head| head.seq) + 1,
             mark: Mark::ZERO,
         };
         let mut builder = SegmentBuilder::new(board_id);
-        builder.push(cursor, self.ordinal, event);
+        builder.push(cursor, *ordinal, event);
         hub.publish(builder.build().into_iter().collect());
         Ok(())
     }

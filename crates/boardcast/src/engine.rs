@@ -528,6 +528,12 @@ impl Engine {
         self.streams_max - self.stream_permits.available_permits()
     }
 
+    /// Snapshots that were encoded so far, and the bytes of those that readers hold now.
+    #[must_use]
+    pub fn snapshots(&self) -> (u64, usize) {
+        (self.readers.snapshots_made(), self.pins.bytes())
+    }
+
     /// Where streams go whose sockets can be had.
     #[must_use]
     pub fn reactor(&self) -> Option<&Reactor> {

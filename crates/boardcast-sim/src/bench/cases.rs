@@ -37,7 +37,7 @@ pub(crate) async fn writes(mut stage: Stage) -> Outcome {
         let mut all = Vec::new();
         let mut ratios = Vec::new();
         for _ in 0..stage.pairs() {
-            let figures = write_together(&ours.target, writers, stage.time(1_500))?;
+            let figures = write_together(&ours.target, writers, stage.time(1_000))?;
             ratios.push(figures.cpu_per_event() / stage.unit()?);
             all.push(figures);
         }
@@ -114,7 +114,7 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
          have the load's own work: one thread that reads for all watchers.",
     );
     let ours = stage.ours(1).await?;
-    let time = stage.time(2_000);
+    let time = stage.time(1_500);
     let floor_quiet_us = fan_out_to(&stage.floor(400), 0, time)?.cpu_per_event();
     for watchers in stage_sizes(&stage, &[1, 100, 1_000, 10_000], &[1, 50]) {
         let watchers = stage.watchers(watchers);

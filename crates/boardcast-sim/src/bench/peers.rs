@@ -85,7 +85,7 @@ pub(crate) async fn compare(mut stage: Stage) -> Result<Part, String> {
         slope_of_many(&memory_by_watchers(&stage, &ours.target)?),
         slope_of_many(&memory_by_watchers(&stage, &nchan.target)?),
     );
-    let time = stage.time(2_000);
+    let time = stage.time(1_500);
     let quiet = |target: &Target| Ok::<_, String>(fan_out(target, 0, time / 2)?.cpu_per_event());
     let nchan_quiet_us = quiet(&nchan.target)?;
     let floor_quiet_us = quiet(&stage.floor(400))?;

@@ -28,6 +28,7 @@ mod property;
 mod proxies;
 mod races;
 mod raw;
+mod refill;
 mod restore;
 mod safe_writes;
 mod second;

@@ -21,6 +21,7 @@ use boardcast_core::model::{BoardId, ListWithTasks, Malformed, Snapshot as Whole
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
@@ -33,6 +34,7 @@ pub struct Readers {
     /// For each board that a snapshot is being made of: whoever else wants one waits for it, and
     /// takes it over if the board still stands there.
     snapshots: Mutex<BTreeMap<BoardId, Arc<LatestSnapshot>>>,
+    snapshots_made: AtomicU64,
 }
 
 /// A page of a board's log.
@@ -69,6 +71,7 @@ impl Readers {
             outside,
             snapshot_permits: Arc::new(Semaphore::new(SNAPSHOTS_AT_ONCE_MAX)),
             snapshots: Mutex::default(),
+            snapshots_made: AtomicU64::new(0),
         })
     }
 
@@ -120,6 +123,11 @@ impl Readers {
         self.pool.idle().clear();
     }
 
+    /// Snapshots that were read and encoded so far.
+    pub(crate) fn snapshots_made(&self) -> u64 {
+        self.snapshots_made.load(Ordering::Relaxed)
+    }
+
     async fn make_snapshot(&self, board_id: &BoardId) -> Result<Option<Arc<Snapshot>>, ReadError> {
         let latest = self.latest_of(board_id);
         let result = self.make_or_share(board_id, latest).await;
@@ -147,6 +155,7 @@ impl Readers {
         }
         let permits = Arc::clone(&self.snapshot_permits);
         let permit = permits.acquire_owned().await.expect("never closed");
+        self.snapshots_made.fetch_add(1, Ordering::Relaxed);
         let id = board_id.clone();
         self.read(move |connection| {
             let _turn = permit;
