@@ -48,7 +48,7 @@ Checks Boardcast. Usage: cargo xtask VERB
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
   bench    [--quick] [--write FILE] [writes|fanout|boards|beside|paths|storms|stalled|idle|snapshot|resume|peers|flight ...]: what the server costs,
-           beside the floor and nginx with nchan. All of it takes about ten minutes; --quick only shows that it runs
+           beside the floor and nginx with nchan. All of it takes about twelve minutes; --quick only shows that it runs
   soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
            churn [--count 100000] [--seed 1]: clients that come and go in every way, and what they leave in the server
   help     this text

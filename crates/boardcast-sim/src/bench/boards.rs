@@ -56,7 +56,7 @@ pub(crate) async fn boards(mut stage: Stage) -> Outcome {
     );
     let boards = stage.size(1_000, 20);
     let ours = stage.ours_with_boards(boards).await?;
-    let time = stage.time(2_000);
+    let time = stage.time(1_500);
     let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
     for _ in 0..stage.pairs() {
@@ -204,7 +204,7 @@ pub(crate) async fn paths(mut stage: Stage) -> Outcome {
          without what the same events cost when nobody watches.",
     );
     let boards = stage.size(2_000, 20);
-    let time = stage.time(2_000);
+    let time = stage.time(1_500);
     let sockets = stage.with_door(boards, &[]).await?;
     let bodies = stage.with_door(boards, &["--bodies-only"]).await?;
     let (mut own, mut other) = (Vec::new(), Vec::new());

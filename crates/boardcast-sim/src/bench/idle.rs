@@ -14,6 +14,9 @@ const FROM: f64 = 5_000.0;
 /// In which everyone gets one heartbeat from our server.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// How long memory may take to go back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// One server's life.
 struct Round {
     /// Resident memory by watchers, in bytes.
@@ -41,12 +44,17 @@ pub(crate) async fn idle(mut stage: Stage) -> Result<Part, String> {
         &["watchers", "server's memory MB"],
         "Streams that are open and quiet, on a new server each time; medians of the rounds. What a watcher costs is the slope of \
          the server's resident memory from 5,000 watchers on, by least squares; the kernel's own part of a socket is not in \
-         it. Then everyone gets one heartbeat, and then all leave at once; what is left \
-         is looked at when half has gone, or ten seconds later.",
+         it. Then everyone gets one heartbeat, and then all leave at once. In the last \
+         round what is left then is looked at once half has gone back, or ten seconds later.",
     );
     let mut rounds = Vec::new();
-    for _ in 0..stage.pairs() {
-        let round = live_once(&mut stage).await?;
+    for left in (0..stage.pairs()).rev() {
+        let patience = if left == 0 && !stage.is_quick() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        let round = live_once(&mut stage, patience).await?;
         stage.say(&format!(
             "  {:.3} KiB each, heartbeats {:.2} % of a core, {:.1} MB before, {:.1} full, {:.1} after",
             round.each() / 1024.0,
@@ -70,10 +78,8 @@ pub(crate) async fn idle(mut stage: Stage) -> Result<Part, String> {
             digits(of(&|round| round.points[at].1) / 1e6),
         ]);
     }
-    part.row([
-        "none any more".to_owned(),
-        digits(of(&|round| round.after) / 1e6),
-    ]);
+    let last = rounds.last().ok_or("there was a round")?;
+    part.row(["none any more".to_owned(), digits(last.after / 1e6)]);
     let most = thousands(watchers.last().copied().unwrap_or(0.0));
     part.ratio(format!(
         "An idle watcher costs {} KiB of the server's memory (the slope up to {most}).",
@@ -85,13 +91,13 @@ pub(crate) async fn idle(mut stage: Stage) -> Result<Part, String> {
     ));
     part.ratio(format!(
         "Once {most} watchers have left, the server has {} MB more than before the first came; with them it had {} MB more.",
-        digits(of(&|round| round.after - round.before) / 1e6),
+        digits((last.after - last.before) / 1e6),
         digits(of(&|round| round.full() - round.before) / 1e6)
     ));
     Ok(part)
 }
 
-async fn live_once(stage: &mut Stage) -> Result<Round, String> {
+async fn live_once(stage: &mut Stage, patience: Duration) -> Result<Round, String> {
     let ours = stage.ours(1).await?;
     let pids = &ours.target.pids;
     let mut swarm = Swarm::new(&ours.target, 1)?;
@@ -107,20 +113,20 @@ async fn live_once(stage: &mut Stage) -> Result<Round, String> {
     swarm.verify()?;
     drop(swarm);
     calm(pids);
-    let full = host::resident(pids);
+    let half = f64::midpoint(before, host::resident(pids));
     Ok(Round {
         points,
         before,
-        after: settled(stage, pids, (before + full) / 2.0),
+        after: settled(pids, half, patience),
         heartbeats,
     })
 }
 
-/// Resident memory once it has fallen so far, or ten seconds later: an allocator may give back what
-/// is free after a while.
-fn settled(stage: &Stage, pids: &[u32], wanted: f64) -> f64 {
+/// Resident memory once it has fallen so far, or when patience is at its end: an allocator may give
+/// back what is free after a while.
+fn settled(pids: &[u32], wanted: f64, patience: Duration) -> f64 {
     let begun = Instant::now();
-    while host::resident(pids) > wanted && begun.elapsed() < stage.time(10_000) {
+    while host::resident(pids) > wanted && begun.elapsed() < patience {
         std::thread::sleep(Duration::from_millis(100));
     }
     host::resident(pids)
