@@ -44,7 +44,8 @@ pub(crate) async fn storms(mut stage: Stage) -> Result<Part, String> {
          the hundred. With a cursor that can't be served (another history's) each gets a snapshot of the board: all of them the \
          same bytes, encoded once. The time is until the last has everything; the load connects from one thread, and reads \
          everything from one. Meanwhile somebody else edits a task on another board, five milliseconds after each answer: that \
-         is the answers' time. The full board comes up twice, since it is gigabytes. Memory is the most that the server ever had in the storm, beyond what it had before.",
+         is the answers' time. The board of thousands of tasks is measured twice only: it is read whole ten thousand times each time. \
+         Memory is the most that the server ever had in the storm, beyond what it had before.",
     );
     let watchers = stage.watchers(stage.size(10_000, 100));
     let small = stage.size(100, 10);
