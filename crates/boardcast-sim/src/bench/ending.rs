@@ -19,6 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What a shell makes of SIGINT.
 const INTERRUPTED: u8 = 130;
 
+/// From now on this process is asked to end when whoever started it has ended.
+///
+/// # Errors
+/// If the kernel refuses to tell.
+pub fn end_with_parent() -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|fault| fault.to_string())
+}
+
 /// From now on an interrupt, a request to end, and the end of whoever started this process end its
 /// children too, and remove the folder.
 ///
@@ -26,7 +34,7 @@ const INTERRUPTED: u8 = 130;
 /// If the kernel refuses to tell.
 pub fn end_when_told(folder: PathBuf) -> Result<(), String> {
     let text = |fault: std::io::Error| fault.to_string();
-    set_parent_process_death_signal(Some(Signal::TERM)).map_err(|fault| fault.to_string())?;
+    end_with_parent()?;
     let mut interrupts = signal(SignalKind::interrupt()).map_err(text)?;
     let mut requests = signal(SignalKind::terminate()).map_err(text)?;
     tokio::spawn(async move {
@@ -41,25 +49,26 @@ pub fn end_when_told(folder: PathBuf) -> Result<(), String> {
     Ok(())
 }
 
-/// Told first: nginx's workers outlive a master that is killed.
+/// Told first: nginx's workers outlive a master that is killed. The bench goes on meanwhile and may
+/// start another one, so this ends when it finds none.
 fn end_children() {
-    let pids = host::children_of_all_threads();
-    let pid = |pid: &u32| i32::try_from(*pid).ok().and_then(Pid::from_raw);
-    let mut left: Vec<Pid> = pids.iter().filter_map(pid).collect();
-    let tell = |left: &[Pid], what| {
-        for pid in left {
-            let _ = kill_process(*pid, what);
-        }
-    };
-    tell(&left, Signal::TERM);
     let begun = Instant::now();
-    while !left.is_empty() && begun.elapsed() < PATIENCE {
-        // Anything but "not yet" means that it is gone.
-        left.retain(|pid| matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None)));
-        sleep(Duration::from_millis(20));
+    let mut left = children();
+    while !left.is_empty() {
+        let is_late = begun.elapsed() > PATIENCE;
+        let signal = if is_late { Signal::KILL } else { Signal::TERM };
+        for pid in left {
+            let _ = kill_process(pid, signal);
+            // Reaped here, if nobody else does: else it would be found again.
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        sleep(Duration::from_millis(50));
+        left = children();
     }
-    tell(&left, Signal::KILL);
-    for pid in left {
-        let _ = waitpid(Some(pid), WaitOptions::empty());
-    }
+}
+
+fn children() -> Vec<Pid> {
+    let pids = host::children_of_all_threads().into_iter();
+    let pid = |pid| i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pids.filter_map(pid).collect()
 }

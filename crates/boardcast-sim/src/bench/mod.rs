@@ -26,7 +26,7 @@ mod swarm;
 
 use std::path::PathBuf;
 
-pub use ending::end_when_told;
+pub use ending::{end_when_told, end_with_parent};
 pub use host::{describe, raise_descriptors, said};
 pub use peers::find as find_peers;
 use report::Part;

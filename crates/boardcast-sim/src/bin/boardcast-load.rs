@@ -50,6 +50,7 @@ async fn main() -> ExitCode {
 fn run_floor() -> Result<(), String> {
     let text = |fault: std::io::Error| fault.to_string();
     boardcast_sim::bench::raise_descriptors();
+    boardcast_sim::bench::end_with_parent()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(text)?;
     let addr = listener.local_addr().map_err(text)?;
     println!("listening on http://localhost:{}", addr.port());
