@@ -3,7 +3,7 @@
 //! `retry`). It ends by itself within its deadline, and says so with exit code 0: a watchdog in it
 //! would end it with 1.
 
-use crate::app::{PATIENCE, say};
+use crate::app::{PATIENCE, say, until};
 use crate::child::ChildApp;
 use boardcast_sim::client::{Client, Connection, Request};
 use boardcast_sim::crowd::Crowd;
@@ -11,6 +11,8 @@ use boardcast_sim::load::{Ground, Load};
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::EventStream;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -59,6 +61,45 @@ async fn a_stop_under_load_loses_nothing_and_leaves_one_file_and_a_free_port() {
         "a retry is answered in the end"
     );
     assert_eq!(ledger.ask_again(address).await, Vec::<String>::new());
+    app.stop_in_order().await;
+}
+
+/// Some begin while it stops: between their request and the thread that sends, or with it already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_begin_while_it_stops_end_in_order_too() {
+    const CLIENTS: usize = 8;
+    const STOPS: usize = 3;
+    let mut app = ChildApp::start().await;
+    let (address, path) = (app.address(), "/boards/board-1/events");
+    for stop in 0..STOPS {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let begun = Arc::clone(&begun);
+            clients.spawn(async move {
+                let mut streams = JoinSet::new();
+                // Whoever comes too late finds nobody, or is closed without an answer.
+                while let Ok(opened) = EventStream::open(address, path, &[]).await {
+                    assert_eq!(opened.status, 200);
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    streams.spawn(follow_to_the_end(opened.stream));
+                }
+                streams.join_all().await
+            });
+        }
+        until("many have begun", || {
+            begun.load(Ordering::Relaxed) > 50 * (stop + 1)
+        })
+        .await;
+        app.stop_in_order().await;
+        let last: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
+        assert_eq!(last.len(), begun.load(Ordering::Relaxed));
+        for last in last {
+            let says_when_to_return = last.retry.is_some() && last.data.is_none();
+            assert!(says_when_to_return, "a stream ended with {last:?}");
+        }
+        app.restart().await;
+    }
     app.stop_in_order().await;
 }
 

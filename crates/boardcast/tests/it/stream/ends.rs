@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 async fn expect_end(stream: &mut EventStream) {
@@ -205,6 +206,28 @@ async fn start_small(folder: &Path) -> Program {
     Program::start(&script, &folder.join("small.db"), &[], &[])
         .await
         .unwrap()
+}
+
+/// More than there are descriptors come at once: some wait, nobody is lost, and the server goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn past_the_most_connections_callers_wait_until_others_have_gone() {
+    const STORM: usize = 700;
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start_small(folder.path()).await;
+    let address = server.addr();
+    let visit = move || async move {
+        let mut opened = EventStream::open(address, "/boards/board-1/events", &[]).await?;
+        let _ = next(&mut opened.stream).await;
+        std::io::Result::Ok(opened.status)
+    };
+    let mut visits = JoinSet::new();
+    (0..STORM).for_each(|_| _ = visits.spawn(visit()));
+    let answered = visits.join_all().await;
+    let is_answered = |answer: &std::io::Result<u16>| matches!(answer, Ok(200));
+    assert!(answered.iter().all(is_answered), "{answered:?}");
+    let said = server.output();
+    assert!(!said.contains("could not be accepted"), "{said}");
+    assert!(server.terminate().await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
