@@ -32,8 +32,8 @@ const WARM_UP: u64 = 2_000;
 const ROUND: u64 = 10_000;
 /// Each reading connection opens the write-ahead log when it is first needed; the server has four.
 const DESCRIPTORS_MORE_MAX: usize = 4;
-/// What the allocator may have kept of the worst moment.
-const MEMORY_MORE_MAX: u64 = 20 * 1024 * 1024;
+/// What SQLite's caches, and the allocator, may have kept of the worst moment.
+const MEMORY_MORE_MAX: u64 = 16 * 1024 * 1024;
 
 /// Lets so many clients come and go on a server that has nothing else to do, in rounds; `say` is told
 /// after each. Gives a sentence about each thing that isn't as it was.

@@ -68,7 +68,9 @@ async fn churn(binary: &str, count: &str, seed: &str) -> Option<Vec<String>> {
     let run = async {
         std::fs::create_dir(&folder)?;
         let data = folder.join("churn.db");
-        let mut program = Program::start(binary, &data, &["--log", "warn"], &[]).await?;
+        // One pool: what grows is the program's then, and not what threads keep for each other.
+        let env = [("MALLOC_ARENA_MAX".to_owned(), "1".to_owned())];
+        let mut program = Program::start(binary, &data, &["--log", "warn"], &env).await?;
         let mut wrong = soak(&program, count, seed, |line| println!("{line}")).await;
         let status = program.terminate().await?;
         if !status.success() {
