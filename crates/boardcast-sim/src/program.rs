@@ -21,7 +21,7 @@ use crate::wait::within;
 const LINES_MAX: usize = 1_000;
 
 /// What stands before the port in the line that says where the server listens.
-const URL: &str = "http://localhost:";
+const URL: &str = "://localhost:";
 
 /// A running server. It is killed when this is dropped.
 #[derive(Debug)]
@@ -271,6 +271,7 @@ mod tests {
         let addr = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!(addr_in("listening on http://localhost:8080"), addr);
         assert_eq!(addr_in("Board is at http://localhost:8080/ now"), addr);
+        assert_eq!(addr_in("https://localhost:8080"), addr);
         assert_eq!(addr_in("http://localhost:"), None);
         assert_eq!(addr_in("http://localhost:808080"), None);
     }

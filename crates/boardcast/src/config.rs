@@ -131,7 +131,7 @@ pub struct ServeArgs {
 
     /// Serve over TLS with the certificate in this PEM file, the server's own first and then those
     /// that vouch for it; its key must be given too. HTTP/2 and HTTP/1.1 are spoken, and plain HTTP no
-    /// more.
+    /// more. At a SIGHUP both are read again.
     #[arg(
         long,
         env = "BOARDCAST_TLS_CERT",

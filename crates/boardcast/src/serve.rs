@@ -46,7 +46,7 @@ impl Outside for Machine {
 /// A server that listens.
 pub struct Server {
     address: SocketAddr,
-    is_tls: bool,
+    tls: Option<Arc<Tls>>,
     has_demo: bool,
     engine: Arc<Engine>,
     drain_tx: watch::Sender<bool>,
@@ -61,8 +61,7 @@ impl Server {
         refuse_strangers(args, false)?;
         let guard = read_guard(args)?;
         let proxies = read_proxies(args)?;
-        let tls = load_tls(args)?;
-        let is_tls = tls.is_some();
+        let tls = load_tls(args)?.map(Arc::new);
         let assets = match &args.web_dir {
             Some(folder) => Assets::in_folder(folder)?,
             None => Assets::embedded(),
@@ -96,7 +95,7 @@ impl Server {
                 router: router(app),
                 engine: Arc::clone(&engine),
                 proxies: Arc::new(proxies),
-                tls: tls.map(Arc::new),
+                tls: tls.clone(),
             },
             Arc::clone(&connection_permits),
             drain_rx,
@@ -105,7 +104,7 @@ impl Server {
         let accepting = tokio::spawn(connections.serve());
         Ok(Self {
             address,
-            is_tls,
+            tls,
             has_demo,
             engine,
             drain_tx,
@@ -124,12 +123,17 @@ impl Server {
     /// The address as a person would type it.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let port = self.address.port();
         match self.address.ip() {
             IpAddr::V4(Ipv4Addr::LOCALHOST) => format!("{scheme}://localhost:{port}"),
             _ => format!("{scheme}://{}", self.address),
         }
+    }
+
+    /// Reads the certificate and its key again, if TLS ends here. Whatever is connected stays.
+    pub fn reload_certificate(&self) -> anyhow::Result<()> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
     /// Whether this start made the demo board.

@@ -25,9 +25,19 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
+    let mut hangups = match args.tls_cert {
+        Some(_) => Some(signal(SignalKind::hangup())?),
+        // A terminal that is closed takes the server along.
+        None => None,
+    };
     let server = Server::start(args, Arc::new(Machine)).await?;
     greet(args, &server);
-    next_of(&mut interrupts, &mut terminations).await;
+    loop {
+        tokio::select! {
+            () = next_of(&mut interrupts, &mut terminations) => break,
+            () = next_if_any(&mut hangups) => reload_certificate(&server),
+        }
+    }
     tracing::info!(
         "stopping: streams end, what was accepted is answered (a second signal stops at once)"
     );
@@ -43,6 +53,20 @@ async fn next_of(interrupts: &mut Signal, terminations: &mut Signal) {
     tokio::select! {
         _ = interrupts.recv() => {}
         _ = terminations.recv() => {}
+    }
+}
+
+async fn next_if_any(hangups: &mut Option<Signal>) {
+    match hangups {
+        Some(hangups) => _ = hangups.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn reload_certificate(server: &Server) {
+    match server.reload_certificate() {
+        Ok(()) => tracing::info!("read the certificate again"),
+        Err(why) => tracing::error!("the old certificate stays: {why:#}"),
     }
 }
 

@@ -9,8 +9,8 @@ use boardcast_core::limits::{
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -27,7 +27,10 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// The server's end of TLS.
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    certificates: PathBuf,
+    key: PathBuf,
+    /// As the files said when they were last read.
+    acceptor: Mutex<TlsAcceptor>,
     handshakes: Handshakes,
 }
 
@@ -35,30 +38,24 @@ impl Tls {
     /// With the certificates of a file in PEM form, the server's own first, and the key of another
     /// one, or of the same.
     pub fn load(certificates: &Path, key: &Path) -> anyhow::Result<Self> {
-        let named = format!("--tls-cert {}", certificates.display());
-        let key_named = format!("--tls-key {}", key.display());
-        let chain = read_certificates(&read_bounded(certificates, &named)?, &named)?;
-        let key = read_key(&read_bounded(key, &key_named)?, &key_named)?;
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key);
-        let mut config = match config {
-            Ok(config) => config,
-            Err(Error::InconsistentKeys(_)) => bail!(
-                "the key of {key_named} doesn't belong to the first certificate of {named}: the server's own must \
-                 stand first, before those that vouch for it"
-            ),
-            Err(error) => bail!("{named} and {key_named} can't be used: {error}"),
-        };
-        config.alpn_protocols = vec![HTTP_2.into(), HTTP_1_1.into()];
-        // A crowd that comes back after a restart or a cut is spared most of the work.
-        config.ticketer = ring::Ticketer::new()?;
-        config.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptor: Mutex::new(read_acceptor(certificates, key)?),
+            certificates: certificates.into(),
+            key: key.into(),
             handshakes: Handshakes::default(),
         })
+    }
+
+    /// Reads the files again, for the connections that come. If they can't be used, what there was
+    /// stays.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let acceptor = read_acceptor(&self.certificates, &self.key)?;
+        *self.lock() = acceptor;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TlsAcceptor> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection once both ends agree; none if they don't, or not in time.
@@ -68,8 +65,9 @@ impl Tls {
     ) -> Option<TlsStream<GuardedSocket>> {
         let given_up = self.handshakes.begin();
         let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
+        let accepting = self.lock().accept(socket);
         let agreed = tokio::select! {
-            agreed = timeout(limit, self.acceptor.accept(socket)) => agreed,
+            agreed = timeout(limit, accepting) => agreed,
             _ = given_up => return None,
         };
         match agreed {
@@ -110,6 +108,30 @@ impl Handshakes {
         under_way.push_back(tx);
         rx
     }
+}
+
+fn read_acceptor(certificates: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
+    let named = format!("--tls-cert {}", certificates.display());
+    let key_named = format!("--tls-key {}", key.display());
+    let chain = read_certificates(&read_bounded(certificates, &named)?, &named)?;
+    let key = read_key(&read_bounded(key, &key_named)?, &key_named)?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key);
+    let mut config = match config {
+        Ok(config) => config,
+        Err(Error::InconsistentKeys(_)) => bail!(
+            "the key of {key_named} doesn't belong to the first certificate of {named}: the server's own must stand \
+             first, before those that vouch for it"
+        ),
+        Err(error) => bail!("{named} and {key_named} can't be used: {error}"),
+    };
+    config.alpn_protocols = vec![HTTP_2.into(), HTTP_1_1.into()];
+    // A crowd that comes back after a restart or a cut is spared most of the work.
+    config.ticketer = ring::Ticketer::new()?;
+    config.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn read_bounded(path: &Path, named: &str) -> anyhow::Result<Vec<u8>> {

@@ -9,6 +9,7 @@ use h2::client::SendRequest;
 use http::response::Parts;
 use http::{Request, Uri};
 use serde_json::Value;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,8 +30,12 @@ const WINDOW: u32 = 16 * 1024;
 /// A certificate for this machine, vouched for by nobody.
 pub(crate) struct Certificate {
     folder: TempDir,
-    der: CertificateDer<'static>,
+    trusted: Trusted,
 }
+
+/// What of a certificate a client has to know.
+#[derive(Clone)]
+pub(crate) struct Trusted(CertificateDer<'static>);
 
 impl Certificate {
     pub(crate) fn new() -> Self {
@@ -39,7 +44,7 @@ impl Certificate {
         let folder = tempfile::tempdir().expect("a folder");
         let certificate = Self {
             folder,
-            der: made.cert.der().clone(),
+            trusted: Trusted(made.cert.der().clone()),
         };
         std::fs::write(certificate.path(), made.cert.pem()).expect("a file");
         let key = made.signing_key.serialize_pem();
@@ -55,9 +60,32 @@ impl Certificate {
         self.folder.path().join("key.pem")
     }
 
-    async fn connect(&self, address: SocketAddr, protocol: &[u8]) -> TlsStream<TcpStream> {
+    /// Whatever becomes of the files.
+    pub(crate) fn trusted(&self) -> &Trusted {
+        &self.trusted
+    }
+}
+
+impl Trusted {
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        protocol: &[u8],
+    ) -> TlsStream<TcpStream> {
+        let stream = self.try_connect(address, protocol).await;
+        let stream = stream.expect("both ends agree");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol));
+        stream
+    }
+
+    /// Fails if the server there has another certificate.
+    pub(crate) async fn try_connect(
+        &self,
+        address: SocketAddr,
+        protocol: &[u8],
+    ) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).expect("a certificate");
+        roots.add(self.0.clone()).expect("a certificate");
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let config = config
             .with_safe_default_protocol_versions()
@@ -67,10 +95,7 @@ impl Certificate {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let name = "localhost".try_into().expect("a name");
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, socket);
-        let stream = timeout(PATIENCE, connecting).await.expect("in time");
-        let stream = stream.expect("both ends agree");
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol));
-        stream
+        timeout(PATIENCE, connecting).await.expect("in time")
     }
 }
 
@@ -82,7 +107,10 @@ pub(crate) struct Tls1 {
 
 impl Tls1 {
     pub(crate) async fn open(app: &TestApp, certificate: &Certificate) -> Self {
-        let stream = certificate.connect(app.address(), b"http/1.1").await;
+        let stream = certificate
+            .trusted()
+            .connect(app.address(), b"http/1.1")
+            .await;
         let host = app.address().to_string();
         Self { stream, host }
     }
@@ -139,7 +167,7 @@ impl Answered {
 
 impl Http2 {
     pub(crate) async fn open(app: &TestApp, certificate: &Certificate) -> Self {
-        let socket = certificate.connect(app.address(), b"h2").await;
+        let socket = certificate.trusted().connect(app.address(), b"h2").await;
         let (send, connection) = h2::client::Builder::new()
             .initial_window_size(WINDOW)
             .initial_connection_window_size(64 * 1024 * 1024)
