@@ -3,6 +3,7 @@
 
 mod client;
 mod files;
+mod floods;
 mod slow;
 
 use crate::app::{PATIENCE, TestApp, text};
