@@ -5,8 +5,8 @@ use crate::live::body::{Line, MergedStream, Stream};
 use crate::live::hub::{Hub, Seat};
 use crate::live::reactor::Reactor;
 use crate::live::{
-    Asked, Hangup, Heartbeat, Located, Location, Log, Merge, Part, Pins, ReadError, Snapshot,
-    Start, Watcher,
+    Asked, Hangup, Heartbeat, Leases, Located, Location, Log, Merge, Part, Pins, ReadError,
+    Revoked, Snapshot, Start, Watcher, publish,
 };
 use crate::outside::{Outside, random_within};
 use crate::store::queue::Submissions;
@@ -66,6 +66,7 @@ pub struct Parts {
 /// what happened.
 pub struct Publisher {
     hub: Arc<Hub>,
+    leases: Arc<Leases>,
     has_accounts: AtomicBool,
 }
 
@@ -75,8 +76,15 @@ impl Publisher {
     pub fn new(hub: Arc<Hub>, has_accounts: bool) -> Self {
         Self {
             hub,
+            leases: Arc::default(),
             has_accounts: AtomicBool::new(has_accounts),
         }
+    }
+
+    /// Who is sent anything, and is cut off when a commit takes their rights away.
+    #[must_use]
+    pub fn leases(&self) -> &Arc<Leases> {
+        &self.leases
     }
 
     /// Makes a commit known.
@@ -84,7 +92,7 @@ impl Publisher {
         if revocations.contains(&Revocation::Everyone) {
             self.has_accounts.store(true, Ordering::SeqCst);
         }
-        self.hub.publish(segments);
+        publish(&self.leases, &self.hub, revocations, segments);
     }
 }
 
@@ -162,7 +170,7 @@ impl Engine {
         let pins = Arc::<Pins>::default();
         let start_reactor = || {
             let (log, pins, outside) = (Arc::clone(&log), Arc::clone(&pins), Arc::clone(&outside));
-            Reactor::start(log, pins, outside, Handle::current())
+            Reactor::start(log, pins, publisher.leases(), outside, Handle::current())
         };
         let reactor = (!bodies_only).then(start_reactor).transpose()?;
         let parts = Parts {
@@ -322,8 +330,9 @@ impl Engine {
         )
     }
 
-    /// Begins a stream of a board: register, judge the cursor, and from there replay and live are
-    /// one path.
+    /// Begins a stream of a board: take a lease, register, judge rights and cursor, and from there
+    /// replay and live are one path. The lease comes first: rights that go after they were read cut
+    /// it, whatever step this is at.
     pub async fn watch(
         &self,
         access: &Access,
@@ -332,8 +341,9 @@ impl Engine {
         heartbeat: Heartbeat,
         hangup: Hangup,
     ) -> Result<Stream, NoStream> {
-        let line = self.line(hangup)?;
+        let line = self.line(access, vec![board_id.clone()], hangup)?;
         let (seat, start) = self.begin(access, board_id, from).await?;
+        self.check_still(&line)?;
         let watcher = Watcher::new(start, heartbeat);
         Ok(Stream {
             line,
@@ -351,7 +361,8 @@ impl Engine {
         heartbeat: Heartbeat,
         hangup: Hangup,
     ) -> Result<MergedStream, NoStream> {
-        let line = self.line(hangup)?;
+        let boards = wishes.iter().map(|wish| BoardId::parse(&wish.board));
+        let line = self.line(access, boards.flatten().collect(), hangup)?;
         let mut seats = Vec::with_capacity(wishes.len());
         let mut boards = Vec::with_capacity(wishes.len());
         for Wish {
@@ -380,6 +391,7 @@ impl Engine {
         if seats.iter().all(Option::is_none) {
             return Err(NoStream::NoBoard);
         }
+        self.check_still(&line)?;
         let (hub, merge) = (Arc::clone(&self.hub), Merge::new(boards, heartbeat));
         Ok(MergedStream {
             line,
@@ -401,17 +413,31 @@ impl Engine {
     ) -> Result<EventsRead, Failure> {
         let deadline = Instant::now() + wait;
         let mut drain_rx = self.drain_tx.subscribe();
-        // Registered before the log is read, as every watcher.
+        // Registered before the log is read, as every watcher; and before that comes the lease.
+        let mut lease = self.leases().take(access, vec![board_id.clone()]);
         let mut seat = self.hub.attach(board_id.clone());
+        let mut is_judged_anew = false;
         loop {
             seat.look(|_| ());
             // Judged anew each time: rights may have gone while it waited.
-            let board_id = board_id.clone();
-            let read = self.readers.events(access, board_id, after, limit).await?;
+            let read = self
+                .readers
+                .events(access, board_id.clone(), after, limit)
+                .await?;
+            if lease.has_news() {
+                // What was read may have been read with rights that are gone by now.
+                if is_judged_anew {
+                    return Ok(EventsRead::NoBoard);
+                }
+                is_judged_anew = true;
+                lease = self.leases().take(access, vec![board_id.clone()]);
+                continue;
+            }
             if !matches!(read, EventsRead::CaughtUp(_)) {
                 return Ok(read);
             }
             tokio::select! {
+                () = lease.news() => {}
                 () = seat.published() => {}
                 () = sleep_until(deadline) => return Ok(read),
                 _ = drain_rx.wait_for(|is_draining| *is_draining) => return Ok(read),
@@ -443,7 +469,12 @@ impl Engine {
         self.readers.deleted_boards(access, after, limit).await
     }
 
-    fn line(&self, hangup: Hangup) -> Result<Line, NoStream> {
+    fn line(
+        &self,
+        access: &Access,
+        boards: Vec<BoardId>,
+        hangup: Hangup,
+    ) -> Result<Line, NoStream> {
         let permit = Arc::clone(&self.stream_permits).try_acquire_owned();
         let permit = permit.map_err(|_| self.come_back())?;
         if *self.drain_tx.borrow() {
@@ -455,8 +486,15 @@ impl Engine {
             hangup,
             drain_rx: self.drain_tx.subscribe(),
             outside: Arc::clone(&self.outside),
+            lease: self.leases().take(access, boards),
             permit: permit.into(),
         })
+    }
+
+    /// Who lost their rights while they were judged is judged anew when they come back. One board of
+    /// several is told in the stream.
+    fn check_still(&self, line: &Line) -> Result<(), NoStream> {
+        line.lease.check().map_err(|Revoked| self.come_back())
     }
 
     /// Takes a seat, then judges where to begin.
@@ -532,6 +570,12 @@ impl Engine {
     #[must_use]
     pub fn snapshots(&self) -> (u64, usize) {
         (self.readers.snapshots_made(), self.pins.bytes())
+    }
+
+    /// Who is sent anything now, and may be cut off.
+    #[must_use]
+    pub fn leases(&self) -> &Arc<Leases> {
+        self.publisher.leases()
     }
 
     /// Where streams go whose sockets can be had.

@@ -47,6 +47,14 @@ pub enum Spot {
     CutIgnored,
     /// A mistake: who takes nothing stays.
     StallIgnored,
+    /// A mistake: whoever sends doesn't look whether somebody lost their rights.
+    CutsIgnored,
+    /// A mistake: a lease that changes hands is not looked at.
+    LeaseForgottenInJoin,
+    /// A mistake: a commit's events are published before what it took away is revoked.
+    RevokedLate,
+    /// A mistake: a stream of several boards that loses one still sends what it has of it.
+    LostBoardGoesOn,
 }
 
 #[cfg(feature = "sabotage")]

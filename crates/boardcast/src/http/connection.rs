@@ -159,8 +159,8 @@ async fn serve_plain(
     drain_rx: watch::Receiver<bool>,
 ) {
     let engine = Arc::clone(&requests.service.engine);
-    let hangup = Hangup::default();
     let loan = Loan::new(socket);
+    let hangup = loan.hangup();
     let socket = loan.lent();
     let (taken_tx, taken_rx) = mpsc::channel(1);
     let lent = Lent {

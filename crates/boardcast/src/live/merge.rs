@@ -8,7 +8,8 @@
 
 use super::hub::After;
 use super::watcher::Heartbeat;
-use super::{Page, Start};
+use super::{Page, Revoked, Start};
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, Frame, Segment};
 use boardcast_core::limits::{LOG_READ_BYTES_MAX, RETRY_MS, SNAPSHOT_SLICE_BYTES};
@@ -50,8 +51,9 @@ pub struct Merge {
     parts: Vec<Part>,
     was_greeted: bool,
     heartbeat: Heartbeat,
-    /// The rest of a snapshot that is being handed over.
+    /// The rest of a snapshot that is being handed over, and whose it is.
     rest: VecDeque<Bytes>,
+    rest_of: usize,
     is_sent_away: bool,
 }
 
@@ -98,6 +100,7 @@ impl Merge {
             was_greeted: false,
             heartbeat,
             rest: VecDeque::new(),
+            rest_of: 0,
             is_sent_away: false,
         }
     }
@@ -173,10 +176,26 @@ impl Merge {
         };
         part.advance(cursor);
         part.log_reaches = 0;
+        self.rest_of = index;
         self.rest
             .push_back(Bytes::from_static(frame::SNAPSHOT_PREFIX));
         self.rest.push_back(json);
         self.rest.push_back(frame::snapshot_end(&self.id()));
+    }
+
+    /// A board went out of the caller's reach: nothing more of it is sent, not even what was taken out
+    /// of the log before, and the caller is told. Fails in the middle of its snapshot, which could
+    /// only be gone on with.
+    pub fn lose(&mut self, index: usize) -> Result<(), Revoked> {
+        if !self.rest.is_empty() && self.rest_of == index {
+            return Err(Revoked);
+        }
+        let part = &mut self.parts[index];
+        if !matches!(part.state, State::Over) && !sabotage::hits(Spot::LostBoardGoesOn) {
+            part.state = State::Gone;
+            part.ahead.clear();
+        }
+        Ok(())
     }
 
     /// What to send when nothing else was for a while.

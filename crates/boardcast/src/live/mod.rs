@@ -6,7 +6,9 @@
 
 pub mod body;
 mod chunks;
+pub mod cuts;
 pub mod hub;
+pub mod leases;
 mod merge;
 mod pages;
 mod permit;
@@ -21,20 +23,37 @@ mod waking;
 mod watcher;
 mod wheel;
 
+pub use leases::{Lease, Leases, Revoked};
 pub use merge::{Asked, Merge};
 pub use permit::{AddressPermit, AddressStreams, StreamPermit};
 pub use pins::{Hangup, Part, Pins};
 pub use socket::GuardedSocket;
 pub use watcher::{Heartbeat, Start, Watcher};
 
-use boardcast_core::access::Access;
+use crate::sabotage::{self, Spot};
+use boardcast_core::access::{Access, Revocation};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, Segment};
 use boardcast_core::model::BoardId;
 use bytes::Bytes;
+use hub::Hub;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+/// What a commit means to those who watch: who lost their rights is cut, and only then the others are
+/// shown what happened, so that nobody sees an event of the commit that shut them out. Called after
+/// the commit, before anybody in it is answered.
+pub fn publish(leases: &Leases, hub: &Hub, revocations: &[Revocation], segments: Vec<Segment>) {
+    let is_late = sabotage::hits(Spot::RevokedLate);
+    if !is_late {
+        leases.revoke(revocations);
+    }
+    hub.publish(segments);
+    if is_late {
+        leases.revoke(revocations);
+    }
+}
 
 /// The durable log, as watchers read it.
 pub trait Log: Send + Sync + 'static {

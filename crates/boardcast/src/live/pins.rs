@@ -4,6 +4,7 @@
 use super::Snapshot;
 use super::reactor::{Inbox, Message};
 use super::shard::Token;
+use super::takeover::WeakLoan;
 use boardcast_core::limits::SNAPSHOTS_BYTES_MAX;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -17,17 +18,48 @@ pub struct Hangup(Whose);
 
 #[derive(Clone, Debug)]
 enum Whose {
-    Connection(Arc<watch::Sender<bool>>),
+    Connection(Arc<watch::Sender<bool>>, Hands),
     Watcher(Arc<Inbox>, Token),
 }
 
+/// What lies between a body and the kernel.
+#[derive(Clone, Debug)]
+enum Hands {
+    /// Nobody knows; whoever serves the connection ends it once it has heard.
+    Unknown,
+    /// Nothing: whoever polls the body has it.
+    None,
+    /// A socket that can be closed from here.
+    Loan(WeakLoan),
+}
+
+/// Nobody knows what lies between a body and the kernel, and it is for [`Hangup::hung_up`] to close
+/// the connection.
 impl Default for Hangup {
     fn default() -> Self {
-        Self(Whose::Connection(Arc::new(watch::Sender::new(false))))
+        Self::with(Hands::Unknown)
     }
 }
 
 impl Hangup {
+    fn with(hands: Hands) -> Self {
+        Self(Whose::Connection(
+            Arc::new(watch::Sender::new(false)),
+            hands,
+        ))
+    }
+
+    /// Where whoever polls a body is the client.
+    #[must_use]
+    pub fn of_reader() -> Self {
+        Self::with(Hands::None)
+    }
+
+    /// Of a socket that is lent: it is closed at once, and on return nothing more goes out on it.
+    pub(super) fn of_loan(loan: WeakLoan) -> Self {
+        Self::with(Hands::Loan(loan))
+    }
+
     /// Of a watcher whose socket a reactor has.
     pub(super) fn of_watcher(inbox: Arc<Inbox>, watcher: Token) -> Self {
         Self(Whose::Watcher(inbox, watcher))
@@ -36,8 +68,34 @@ impl Hangup {
     /// Closes the connection.
     pub fn hang_up(&self) {
         match &self.0 {
-            Whose::Connection(tx) => _ = tx.send_replace(true),
+            Whose::Connection(tx, hands) => {
+                if let Hands::Loan(loan) = hands {
+                    loan.close();
+                }
+                tx.send_replace(true);
+            }
             Whose::Watcher(inbox, watcher) => inbox.push(Message::Cut(*watcher)),
+        }
+    }
+
+    /// Closes the connection if anything that was handed over may not be the kernel's yet.
+    pub fn hang_up_if_bytes_wait(&self) {
+        let may_wait = match &self.0 {
+            Whose::Connection(_, Hands::Unknown) | Whose::Watcher(..) => true,
+            Whose::Connection(_, Hands::None) => false,
+            Whose::Connection(_, Hands::Loan(loan)) => loan.may_bytes_wait(),
+        };
+        if may_wait {
+            self.hang_up();
+        }
+    }
+
+    /// Bytes are handed over, unless `is_refused` says in this moment that they may not be. What is
+    /// handed over waits, for [`Hangup::hang_up_if_bytes_wait`], until the kernel has it.
+    pub(super) fn hand_over(&self, is_refused: impl FnOnce() -> bool) -> bool {
+        match &self.0 {
+            Whose::Connection(_, Hands::Loan(loan)) => loan.hand_over(is_refused),
+            _ => !is_refused(),
         }
     }
 
@@ -45,7 +103,7 @@ impl Hangup {
     pub async fn hung_up(&self) {
         match &self.0 {
             // Can't fail: `self` holds a sender.
-            Whose::Connection(tx) => _ = tx.subscribe().wait_for(|hung_up| *hung_up).await,
+            Whose::Connection(tx, _) => _ = tx.subscribe().wait_for(|hung_up| *hung_up).await,
             Whose::Watcher(..) => std::future::pending().await,
         }
     }
@@ -223,7 +281,7 @@ mod tests {
     }
 
     fn is_hung_up(hangup: &Hangup) -> bool {
-        matches!(&hangup.0, Whose::Connection(tx) if *tx.borrow())
+        matches!(&hangup.0, Whose::Connection(tx, _) if *tx.borrow())
     }
 
     #[test]

@@ -4,13 +4,15 @@
 //! belong to the writer and to requests. Whatever would keep it from sending, such as reading the log,
 //! happens elsewhere and comes back through the inbox.
 
+use super::cuts::Cuts;
 use super::hub::{Ear, Seat};
+use super::leases::{self, Leases};
 use super::pages::Pages;
 use super::permit::AddressPermit;
 use super::shard::{Ask, Census, Ending, Sent, Shard, Sink, Token};
-use super::socket::limit_unacknowledged;
+use super::socket::{limit_unacknowledged, throw_away_unsent};
 use super::waking::{self, Wake};
-use super::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher};
+use super::{Hangup, Lease, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher};
 use crate::outside::Outside;
 use crate::spine;
 use boardcast_core::cursor::Cursor;
@@ -24,7 +26,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -46,6 +48,8 @@ pub struct Joining {
     pub seat: Seat,
     /// What it is sent.
     pub watcher: Watcher,
+    /// Whose rights it stands on.
+    pub lease: Lease,
     /// Given back when it ends.
     pub permits: Permits,
 }
@@ -62,6 +66,8 @@ pub(super) enum Message {
     SnapshotRead(Ask, Result<Option<Arc<Snapshot>>, ReadError>),
     Cut(Token),
     Count(oneshot::Sender<Census>),
+    /// Look at [`Cuts`], which is done before each message anyway.
+    CutsOrdered,
     Drain,
     /// Nobody joins any more: end once everyone has left.
     Finish,
@@ -79,6 +85,24 @@ impl Wake for Waker {
 impl Ear for Inbox {
     fn published(&self, board: u32) {
         self.push(Message::Published(board));
+    }
+}
+
+/// The way to cut watchers: the thread is told, and waited for.
+struct Knife {
+    cuts: Arc<Cuts>,
+    /// Whoever waits in it holds a lease, and the leases have this.
+    inbox: Weak<Inbox>,
+}
+
+impl leases::Sender for Knife {
+    /// The thread takes orders before each send and each message, none of which waits for anybody.
+    fn cut(&self, watchers: Vec<Token>) {
+        let order = self.cuts.order(watchers);
+        if let Some(inbox) = self.inbox.upgrade() {
+            inbox.push(Message::CutsOrdered);
+        }
+        self.cuts.wait(order);
     }
 }
 
@@ -117,6 +141,7 @@ impl Reactor {
     pub fn start(
         log: Arc<dyn Log>,
         pins: Arc<Pins>,
+        leases: &Arc<Leases>,
         outside: Arc<dyn Outside>,
         runtime: Handle,
     ) -> io::Result<Self> {
@@ -124,8 +149,13 @@ impl Reactor {
         let inbox = Arc::new(Inbox::new(Waker::new(poll.registry(), INBOX)?));
         let counts = Arc::<Counts>::default();
         let ear = Arc::clone(&inbox) as Arc<dyn Ear>;
+        let shard = Shard::new(ear, outside, Duration::ZERO);
+        leases.send_by(Arc::new(Knife {
+            cuts: Arc::clone(shard.cuts()),
+            inbox: Arc::downgrade(&inbox),
+        }));
         let event_loop = EventLoop {
-            shard: Shard::new(ear, outside, Duration::ZERO),
+            shard,
             poll,
             began: Instant::now(),
             drain_ends: None,
@@ -138,6 +168,7 @@ impl Reactor {
                 counts: Arc::clone(&counts),
                 log,
                 pins,
+                leases: Arc::clone(leases),
                 runtime,
             },
         };
@@ -219,14 +250,18 @@ impl EventLoop {
         while !self.is_over() {
             self.wait(&mut events, is_busy);
             for event in &events {
+                self.shard.look_at_cuts(&mut self.sockets);
                 self.look_at_socket(event);
             }
             self.sockets.inbox.empty_into(&mut messages);
             for message in messages.drain(..) {
+                self.shard.look_at_cuts(&mut self.sockets);
                 self.take(message);
             }
             is_busy = self.shard.turn(self.began.elapsed(), &mut self.sockets);
         }
+        self.shard.cuts().close();
+        self.sockets.leases.all_left();
     }
 
     fn is_over(&self) -> bool {
@@ -275,6 +310,7 @@ impl EventLoop {
             Message::LogRead(ask, read) => shard.log_read(ask, &read),
             Message::SnapshotRead(ask, read) => shard.snapshot_read(ask, &read, sockets),
             Message::Cut(token) => shard.cut(token, sockets),
+            Message::CutsOrdered => {}
             // Whoever asked may have gone.
             Message::Count(answer) => _ = answer.send(shard.census()),
             Message::Drain if self.drain_ends.is_some() => {}
@@ -292,6 +328,7 @@ impl EventLoop {
             head,
             seat,
             watcher,
+            lease,
             permits,
         } = joining;
         add_one(&self.sockets.counts.joins);
@@ -310,6 +347,10 @@ impl EventLoop {
         };
         self.sockets.connections.put(token.slot, connection);
         self.sockets.keep(token.slot, permits);
+        // Until here whoever revoked marked the lease; from here on it orders a cut.
+        if lease.join(token).is_err() {
+            return self.shard.revoke(token, &mut self.sockets);
+        }
         if let Err(error) = registered {
             tracing::warn!(%error, "a watcher's socket can't be watched");
             self.shard.cut(token, &mut self.sockets);
@@ -358,6 +399,7 @@ struct Sockets {
     counts: Arc<Counts>,
     log: Arc<dyn Log>,
     pins: Arc<Pins>,
+    leases: Arc<Leases>,
     runtime: Handle,
 }
 
@@ -427,9 +469,12 @@ impl Sink for Sockets {
         if connection.is_full {
             let _ = limit_unacknowledged(&SockRef::from(&connection.stream), false);
         }
-        if ending == Ending::InOrder {
-            let _ = connection.stream.shutdown(Shutdown::Write);
+        match ending {
+            Ending::InOrder => _ = connection.stream.shutdown(Shutdown::Write),
+            Ending::Cut => {}
+            Ending::Revoked => throw_away_unsent(&SockRef::from(&connection.stream)),
         }
+        self.leases.left(watcher);
     }
 
     fn read_log(&mut self, ask: Ask, board_id: &BoardId, place: Cursor) {

@@ -15,6 +15,7 @@ mod audit;
 pub use audit::States;
 
 use super::chunks::{LAST_CHUNK, Run, put_chunk};
+use super::cuts::Cuts;
 use super::hub::{After, Ear, Seat};
 use super::pages::Pages;
 use super::watcher::Next;
@@ -29,7 +30,7 @@ use boardcast_core::limits::{
 };
 use boardcast_core::model::BoardId;
 use bytes::{Buf, Bytes};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub enum Ending {
     InOrder,
     /// Wherever it stands: the client takes it for a cut.
     Cut,
+    /// Wherever it stands, and what the kernel has not sent yet is thrown away.
+    Revoked,
 }
 
 /// How watchers are.
@@ -121,9 +124,18 @@ pub struct Shard {
     ear: Arc<dyn Ear>,
     outside: Arc<dyn Outside>,
     is_draining: bool,
+    gate: Gate,
     /// For what one watcher alone is sent.
     scratch: Run,
     slice: Vec<u8>,
+}
+
+/// What every send passes: nothing goes to a watcher that has lost its rights, wherever it stands.
+#[derive(Default)]
+struct Gate {
+    cuts: Arc<Cuts>,
+    /// Watchers that are to end, and get nothing until then.
+    revoked: BTreeSet<Token>,
 }
 
 struct Entry {
@@ -226,9 +238,16 @@ impl Shard {
             ear,
             outside,
             is_draining: false,
+            gate: Gate::default(),
             scratch: Run::default(),
             slice: Vec::new(),
         }
+    }
+
+    /// Where it is told who lost their rights.
+    #[must_use]
+    pub fn cuts(&self) -> &Arc<Cuts> {
+        &self.gate.cuts
     }
 
     /// Takes a watcher that has been sent nothing yet. Its stream begins with `head`, which is no
@@ -318,6 +337,22 @@ impl Shard {
         }
     }
 
+    /// A watcher lost its rights: it gets nothing more.
+    pub fn revoke(&mut self, token: Token, sink: &mut impl Sink) {
+        if self.find(token).is_some() {
+            self.end(token, Ending::Revoked, sink);
+        }
+    }
+
+    /// Ends those who lost their rights since the last look. Whoever sends nothing for a while calls it
+    /// now and then: somebody waits for it.
+    pub fn look_at_cuts(&mut self, sink: &mut impl Sink) {
+        self.gate.look();
+        while let Some(token) = self.gate.revoked.pop_first() {
+            self.revoke(token, sink);
+        }
+    }
+
     /// Takes what the log had.
     pub fn log_read(&mut self, ask: Ask, read: &Result<Page, ReadError>) {
         let Some((place, waiting)) = self.arrived(ask) else {
@@ -399,6 +434,7 @@ impl Shard {
 
     /// [`Shard::turn`] with another number of sends.
     pub fn turn_of(&mut self, sends_max: usize, now: Duration, sink: &mut impl Sink) -> bool {
+        self.look_at_cuts(sink);
         self.look_at_clocks(now, sink);
         let mut sends_left = sends_max;
         while sends_left > 0 && self.is_busy() {
@@ -408,6 +444,8 @@ impl Shard {
             sends_left -= self.serve_pages(sends_left.min(SHARE), now, sink);
             sends_left -= self.take_steps(sends_left.min(SHARE), now, sink);
         }
+        // Nobody may have another turn soon.
+        self.look_at_cuts(sink);
         self.is_busy()
     }
 
@@ -635,7 +673,7 @@ impl Shard {
     /// else it is blocked or gone.
     fn deliver(&mut self, token: Token, run: &Run, now: Duration, sink: &mut impl Sink) -> bool {
         let entry = &mut self.watchers[token.slot];
-        match sink.send(token, run.bytes()) {
+        match self.gate.send(token, run.bytes(), sink) {
             Sent::All => {
                 entry.sent(run.bytes().len(), now);
                 entry.watcher.took_events(run.last(), run.is_last());
@@ -661,7 +699,7 @@ impl Shard {
         put_chunk(&mut self.slice, slice);
         let entry = &mut self.watchers[token.slot];
         let bytes = &self.slice[entry.offset as usize..];
-        match sink.send(token, bytes) {
+        match self.gate.send(token, bytes, sink) {
             Sent::All => {
                 entry.sent(bytes.len(), now);
                 entry.offset = 0;
@@ -680,7 +718,7 @@ impl Shard {
     fn send_control(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
         let entry = &mut self.watchers[token.slot];
         let control = entry.control.as_mut().expect("something is to be sent");
-        let sent = sink.send(token, control);
+        let sent = self.gate.send(token, control, sink);
         match sent {
             Sent::All if entry.is_ending => self.end(token, Ending::InOrder, sink),
             Sent::All => {
@@ -838,7 +876,8 @@ impl Shard {
             }
             self.boards.remove(number);
         }
-        sink.close(token, ending);
+        let is_revoked = self.gate.revoked.remove(&token);
+        sink.close(token, if is_revoked { Ending::Revoked } else { ending });
     }
 
     fn queue(&mut self, token: Token) {
@@ -930,6 +969,24 @@ fn resumed_at(place: Cursor, page: &Segment) -> Cursor {
     let is_harmed = page.last().seq > place.seq + 1 && sabotage::hits(Spot::ResumeOffByOne);
     let seq = place.seq + u64::from(is_harmed);
     Cursor { seq, ..place }
+}
+
+impl Gate {
+    /// For a watcher that lost its rights this is the end. What was ordered before the look is known;
+    /// what is ordered after it waits until the next look, which comes when this send is over.
+    fn send(&mut self, watcher: Token, bytes: &[u8], sink: &mut impl Sink) -> Sent {
+        self.look();
+        if self.revoked.contains(&watcher) {
+            return Sent::Gone;
+        }
+        sink.send(watcher, bytes)
+    }
+
+    fn look(&mut self) {
+        if self.cuts.are_pending() {
+            self.revoked.extend(self.cuts.take());
+        }
+    }
 }
 
 impl Entry {

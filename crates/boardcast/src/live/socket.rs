@@ -104,6 +104,13 @@ impl GuardedSocket {
         self.stream.take_if(|_| is_at_rest)
     }
 
+    /// Closes it at once: what the kernel has not sent yet is thrown away.
+    pub(super) fn abort(mut self) {
+        if let Some(stream) = self.stream.take() {
+            throw_away_unsent(&SockRef::from(&stream));
+        }
+    }
+
     fn stream(&mut self) -> &mut TcpStream {
         self.stream
             .as_mut()
@@ -209,6 +216,12 @@ impl Drop for GuardedSocket {
             let _ = limit_unacknowledged(&SockRef::from(&*self.stream()), false);
         }
     }
+}
+
+/// From now on a close throws away what the kernel has not sent yet.
+pub(super) fn throw_away_unsent(options: &SockRef<'_>) {
+    // Fails only on a connection that is dead already.
+    let _ = options.set_linger(Some(Duration::ZERO));
 }
 
 /// How long the kernel lets a peer leave data unacknowledged; while bytes wait the stall window

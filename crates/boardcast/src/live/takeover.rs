@@ -5,15 +5,16 @@
 
 use super::body::Offer;
 use super::reactor::{Joining, Reactor};
-use super::{GuardedSocket, body};
+use super::{GuardedSocket, Hangup, body};
 use boardcast_core::model::Timestamp;
 use http::header::EXPECT;
 use http::response::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,11 +27,15 @@ pub struct Loan(Arc<Mutex<Connection>>);
 /// What hyper gets. Once the socket is taken back it neither reads nor writes.
 pub struct LentSocket(Loan);
 
+/// A connection that is lent, for as long as somebody else keeps it.
+#[derive(Clone)]
+pub(super) struct WeakLoan(Weak<Mutex<Connection>>);
+
 struct Connection {
-    /// None once it was taken.
+    /// None once it was taken, or closed.
     socket: Option<GuardedSocket>,
     heads: Heads,
-    /// Whether the kernel has everything that hyper wrote so far.
+    /// Whether the kernel has everything that hyper wrote or was given so far.
     is_flushed: bool,
 }
 
@@ -56,6 +61,12 @@ impl Loan {
     #[must_use]
     pub fn lent(&self) -> LentSocket {
         LentSocket(self.clone())
+    }
+
+    /// Closes it. All that hyper has in hand stays there.
+    #[must_use]
+    pub fn hangup(&self) -> Hangup {
+        Hangup::of_loan(WeakLoan(Arc::downgrade(&self.0)))
     }
 
     /// A request has been parsed. True if its answer may take the socket: nothing follows the request
@@ -106,6 +117,44 @@ impl Loan {
     }
 }
 
+/// Everything in here happens between two writes of hyper's, never in the middle of one: both hold the
+/// connection.
+impl WeakLoan {
+    /// On return nothing more goes out, and what the kernel has not sent yet is thrown away.
+    pub(super) fn close(&self) {
+        let Some(loan) = self.0.upgrade().map(Loan) else {
+            return;
+        };
+        let socket = loan.lock().socket.take();
+        if let Some(socket) = socket {
+            socket.abort();
+        }
+    }
+
+    /// Whether anything that hyper was given may not be the kernel's yet. hyper flushes its socket only
+    /// when it has written everything.
+    pub(super) fn may_bytes_wait(&self) -> bool {
+        let loan = self.0.upgrade().map(Loan);
+        loan.is_some_and(|loan| !loan.lock().is_flushed)
+    }
+
+    pub(super) fn hand_over(&self, is_refused: impl FnOnce() -> bool) -> bool {
+        let Some(loan) = self.0.upgrade().map(Loan) else {
+            return false;
+        };
+        let mut connection = loan.lock();
+        let is_handed_over = !is_refused();
+        connection.is_flushed &= !is_handed_over;
+        is_handed_over
+    }
+}
+
+impl fmt::Debug for WeakLoan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakLoan").finish_non_exhaustive()
+    }
+}
+
 impl Taken {
     /// Moves it to the thread that sends.
     pub fn join(self, reactor: &Reactor, permit: OwnedSemaphorePermit) {
@@ -119,6 +168,7 @@ impl Taken {
             head: self.head,
             seat,
             watcher,
+            lease: line.lease,
             permits: (line.permit, permit),
         });
     }
@@ -301,6 +351,9 @@ impl Heads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
 
     fn after(steps: &[(&str, Option<Option<u64>>)]) -> bool {
         let mut heads = Heads::default();
@@ -353,5 +406,59 @@ mod tests {
         ]));
         // Lines before a request, which hyper passes over.
         assert!(!after(&[("\r\n\r\n", None), (GET, NO_BODY)]));
+    }
+
+    /// Both ends of a connection that is lent.
+    async fn lent() -> (Loan, LentSocket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        let loan = Loan::new(GuardedSocket::new(stream).unwrap());
+        let lent = loan.lent();
+        (loan, lent, peer.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_hung_up_connection_takes_nothing_more_and_sends_nothing_that_waits() {
+        let (loan, mut lent, mut peer) = lent().await;
+        let mut waiting = 0;
+        while let Some(Ok(taken)) = lent.write(&[b'x'; 64 * 1024]).now_or_never() {
+            waiting += taken;
+        }
+        loan.hangup().hang_up();
+        assert!(lent.write(b"more").now_or_never().is_none());
+        let mut received = Vec::new();
+        let ended = peer.read_to_end(&mut received).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert!(received.len() < waiting, "{} arrived", received.len());
+    }
+
+    #[tokio::test]
+    async fn what_hyper_was_given_waits_until_it_is_flushed() {
+        let (loan, mut lent, mut peer) = lent().await;
+        let hangup = loan.hangup();
+        hangup.hang_up_if_bytes_wait();
+        assert!(!hangup.hand_over(|| true), "refused, so nothing waits");
+        hangup.hang_up_if_bytes_wait();
+        assert!(hangup.hand_over(|| false));
+        lent.write_all(b"it").await.unwrap();
+        lent.flush().await.unwrap();
+        hangup.hang_up_if_bytes_wait();
+        let mut received = [0; 2];
+        peer.read_exact(&mut received).await.unwrap();
+        assert!(hangup.hand_over(|| false));
+        hangup.hang_up_if_bytes_wait();
+        assert!(lent.write(b"it").now_or_never().is_none());
+        assert!(peer.read(&mut received).await.is_err(), "it is reset");
+    }
+
+    #[tokio::test]
+    async fn a_hangup_keeps_no_connection_open() {
+        let (loan, lent, mut peer) = lent().await;
+        let hangup = loan.hangup();
+        drop((loan, lent));
+        assert_eq!(peer.read(&mut [0; 2]).await.unwrap(), 0);
+        hangup.hang_up();
+        assert!(!hangup.hand_over(|| false));
     }
 }

@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-fn board() -> BoardId {
+pub(in crate::live) fn board() -> BoardId {
     BoardId::parse("board-1").unwrap()
 }
 
@@ -77,6 +77,8 @@ struct MemoryLog {
     floor: AtomicU64,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     fails: AtomicBool,
+    /// Whoever has it holds up the answer to every read of the log.
+    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl World {
@@ -129,7 +131,11 @@ impl Log for MemoryLog {
     }
 
     fn after<'a>(&'a self, _: &'a BoardId, place: Cursor) -> Reading<'a, Page> {
-        Box::pin(async move { self.read(|| self.page(place)) })
+        Box::pin(async move {
+            let page = self.read(|| self.page(place));
+            drop(self.gate.lock().await);
+            page
+        })
     }
 
     fn snapshot<'a>(&'a self, _: &'a BoardId) -> Reading<'a, Option<Arc<Snapshot>>> {

@@ -6,19 +6,24 @@ use crate::nature::Nature;
 use crate::sockets::{Event, Receiver, Socket, connect};
 use crate::tasks::{Flag, at_once};
 use boardcast::live::body::Stream;
+use boardcast::live::cuts::Cuts;
 use boardcast::live::hub::{Ear, Seat};
+use boardcast::live::leases::{self, Leases};
 use boardcast::live::shard::{Ask, Ending, Sent, Shard, Sink, States, Token};
-use boardcast::live::{Hangup, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher};
+use boardcast::live::{
+    Hangup, Lease, Log, Page, Part, Pins, ReadError, Snapshot, StreamPermit, Watcher,
+};
+use boardcast_core::access::{Access, Caller, Revocation};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::limits::{
     HEARTBEAT_SECONDS, SEND_BYTES_MAX, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
 };
-use boardcast_core::model::BoardId;
+use boardcast_core::model::{BoardId, SessionId, UserId};
 use boardcast_sim::random::Random;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,13 +43,30 @@ enum Message {
     LogRead(Ask, Result<Page, ReadError>),
     SnapshotRead(Ask, Result<Option<Arc<Snapshot>>, ReadError>),
     Cut(Token),
+    CutsOrdered,
     Drain,
 }
 
 struct Joining {
     seat: Seat,
     watcher: Watcher,
+    lease: Lease,
     end: End,
+}
+
+/// Where those are ordered to be cut who lost their rights. Nobody sends at the same time here.
+struct Knife {
+    cuts: Arc<Cuts>,
+    inbox: Weak<Inbox>,
+}
+
+impl leases::Sender for Knife {
+    fn cut(&self, watchers: Vec<Token>) {
+        self.cuts.order(watchers);
+        if let Some(inbox) = self.inbox.upgrade() {
+            inbox.messages().push_back(Message::CutsOrdered);
+        }
+    }
 }
 
 /// What waits for the shard.
@@ -61,6 +83,22 @@ impl Ear for Inbox {
     fn published(&self, board: u32) {
         self.messages().push_back(Message::Published(board));
     }
+}
+
+fn person(number: u64) -> UserId {
+    UserId::parse(&format!("person-{number}")).expect("an id")
+}
+
+/// The session of a person.
+fn session(user_id: &UserId) -> SessionId {
+    SessionId::parse(user_id.as_str()).expect("an id")
+}
+
+fn access(user_id: &UserId) -> Access {
+    Access::of(Caller::Person {
+        user_id: user_id.clone(),
+        session_id: session(user_id),
+    })
 }
 
 impl Work {
@@ -90,23 +128,33 @@ pub(crate) struct Fanout {
     random: Random,
     is_busy: bool,
     states: States,
+    /// Every stream is a person's of its own.
+    people: u64,
 }
 
 impl Fanout {
     pub(crate) fn new(
         log: Arc<Gated>,
+        leases: Arc<Leases>,
         nature: Arc<Nature>,
         mut random: Random,
         now: Duration,
     ) -> Self {
         let inbox = Arc::<Inbox>::default();
+        let shard = Shard::new(Arc::clone(&inbox) as Arc<dyn Ear>, nature, now);
+        leases.send_by(Arc::new(Knife {
+            cuts: Arc::clone(shard.cuts()),
+            inbox: Arc::downgrade(&inbox),
+        }));
         Self {
-            shard: Shard::new(Arc::clone(&inbox) as Arc<dyn Ear>, nature, now),
+            shard,
             inbox,
             sockets: Sockets {
                 ends: BTreeMap::new(),
                 reads: Vec::new(),
                 log,
+                leases,
+                revoked: BTreeSet::new(),
                 hangups: Vec::new(),
                 now,
                 work: Work::default(),
@@ -115,6 +163,7 @@ impl Fanout {
             random: random.fork(),
             is_busy: false,
             states: States::default(),
+            people: 0,
         }
     }
 
@@ -126,8 +175,19 @@ impl Fanout {
             watcher,
         } = stream;
         let (socket, receiver) = connect(reader, self.random.fork());
-        let end = End::new(socket, Arc::clone(&line.pins), line.permit);
-        self.tell(Message::Join(Box::new(Joining { seat, watcher, end })));
+        self.people += 1;
+        let person = person(self.people);
+        let lease = self
+            .sockets
+            .leases
+            .take(&access(&person), vec![seat.board_id().clone()]);
+        let end = End::new(socket, person, Arc::clone(&line.pins), line.permit);
+        self.tell(Message::Join(Box::new(Joining {
+            seat,
+            watcher,
+            lease,
+            end,
+        })));
         receiver
     }
 
@@ -136,8 +196,41 @@ impl Fanout {
         self.tell(Message::Drain);
     }
 
-    /// Takes the right to watch away from one that does; false if nobody does.
-    pub(crate) fn revoke_one(&self, choice: u64) -> bool {
+    /// Some way in which one who watches, or is about to, loses the right to; none if nobody does.
+    pub(crate) fn some_right(&self, choice: u64) -> Option<Revocation> {
+        let inbox = self.inbox.messages();
+        let joining = inbox.iter().filter_map(|message| match message {
+            Message::Join(joining) => Some((&joining.end, joining.seat.board_id().clone())),
+            _ => None,
+        });
+        let joined = self.sockets.ends.values();
+        let joined = joined.filter_map(|end| Some((end, end.board.clone()?)));
+        let mut all: Vec<_> = joined.chain(joining).collect();
+        let index = choice.checked_rem(all.len() as u64)?;
+        let (end, board_id) = all.swap_remove(index as usize);
+        let user_id = end.person.clone();
+        Some(match choice / 7 % 3 {
+            0 => Revocation::User(user_id),
+            1 => Revocation::Session(session(&user_id)),
+            _ => Revocation::Member(user_id, board_id),
+        })
+    }
+
+    /// These rights are gone now: whoever had them is sent nothing more.
+    pub(crate) fn revoked(&mut self, revocations: &[Revocation]) {
+        for revocation in revocations {
+            self.sockets.revoked.insert(match revocation {
+                Revocation::User(user_id) | Revocation::Member(user_id, _) => user_id.clone(),
+                Revocation::Session(session_id) => {
+                    UserId::parse(session_id.as_str()).expect("it is named after its user")
+                }
+                Revocation::Token(_) | Revocation::Everyone => continue,
+            });
+        }
+    }
+
+    /// Cuts one that watches; false if nobody does.
+    pub(crate) fn cut_one(&self, choice: u64) -> bool {
         let watchers = self.sockets.ends.len() as u64;
         let index = choice.checked_rem(watchers);
         let token = index.and_then(|index| self.sockets.ends.keys().nth(index as usize));
@@ -248,15 +341,25 @@ impl Fanout {
         let Self { shard, sockets, .. } = self;
         match message {
             Message::Join(joining) => {
-                let Joining { seat, watcher, end } = *joining;
+                let Joining {
+                    seat,
+                    watcher,
+                    lease,
+                    end,
+                } = *joining;
                 sockets.work.joins += 1;
+                let board = seat.board_id().clone();
                 let token = shard.add(HEAD.to_vec(), seat, watcher, sockets.now);
-                sockets.ends.insert(token, end.joined(sockets.now));
+                sockets.ends.insert(token, end.joined(board, sockets.now));
+                if lease.join(token).is_err() {
+                    shard.revoke(token, sockets);
+                }
             }
             Message::Published(board) => shard.published(board),
             Message::LogRead(ask, read) => shard.log_read(ask, &read),
             Message::SnapshotRead(ask, read) => shard.snapshot_read(ask, &read, sockets),
             Message::Cut(token) => self.cut(token),
+            Message::CutsOrdered => {}
             Message::Drain => shard.drain(),
         }
     }
@@ -283,6 +386,9 @@ impl Fanout {
 
 /// The server's end of a watcher's connection, and what is known of it.
 struct End {
+    person: UserId,
+    /// Once it has joined.
+    board: Option<BoardId>,
     socket: Socket,
     pins: Arc<Pins>,
     _permit: StreamPermit,
@@ -335,9 +441,11 @@ impl Stuck {
 }
 
 impl End {
-    fn new(socket: Socket, pins: Arc<Pins>, permit: StreamPermit) -> Self {
+    fn new(socket: Socket, person: UserId, pins: Arc<Pins>, permit: StreamPermit) -> Self {
         Self {
             socket,
+            person,
+            board: None,
             pins,
             _permit: permit,
             is_cut: false,
@@ -348,8 +456,9 @@ impl End {
         }
     }
 
-    fn joined(self, now: Duration) -> Self {
+    fn joined(self, board: BoardId, now: Duration) -> Self {
         Self {
+            board: Some(board),
             last_sent: now,
             ..self
         }
@@ -398,6 +507,9 @@ struct Sockets {
     ends: BTreeMap<Token, End>,
     reads: Vec<Read>,
     log: Arc<Gated>,
+    leases: Arc<Leases>,
+    /// Who lost their rights.
+    revoked: BTreeSet<UserId>,
     /// Of those that were given a snapshot lately.
     hangups: Vec<(Token, Hangup)>,
     now: Duration,
@@ -464,6 +576,9 @@ impl Sockets {
         let now = self.now;
         let mut wrong = Vec::new();
         for (token, end) in &mut self.ends {
+            if self.revoked.contains(&end.person) {
+                wrong.push((*token, "lost its rights, and was not closed"));
+            }
             if end.is_cut {
                 wrong.push((*token, "is cut, and was not closed"));
             }
@@ -492,10 +607,12 @@ impl Sink for Sockets {
             self.object(watcher, "was sent to after its end");
             return Sent::Gone;
         };
-        if end.is_cut || end.socket.is_refused() {
-            let sentence = match end.is_cut {
-                true => "was sent to after it was cut",
-                false => "was sent to before it was writable",
+        let is_revoked = self.revoked.contains(&end.person);
+        if is_revoked || end.is_cut || end.socket.is_refused() {
+            let sentence = match (is_revoked, end.is_cut) {
+                (true, _) => "was sent to after it lost its rights",
+                (_, true) => "was sent to after it was cut",
+                _ => "was sent to before it was writable",
             };
             self.object(watcher, sentence);
             return Sent::Short(0);
@@ -530,6 +647,10 @@ impl Sink for Sockets {
         let Some(end) = self.ends.remove(&watcher) else {
             return self.object(watcher, "was closed twice");
         };
+        self.leases.left(watcher);
+        if (ending == Ending::Revoked) && !self.revoked.contains(&end.person) {
+            self.object(watcher, "lost rights that nobody took away");
+        }
         if ending == Ending::Cut && !end.is_cut {
             self.work.stalled += 1;
             if !end.may_be_given_up(self.now) {

@@ -189,6 +189,16 @@ fn a_watcher_that_is_cut_and_stays_is_found() {
 }
 
 #[test]
+fn a_sender_that_doesnt_look_who_lost_their_rights_is_found() {
+    check_found_in_the_shard(Mistake::RightsIgnored, &["lost its rights"]);
+}
+
+#[test]
+fn a_lease_that_is_lost_on_its_way_to_the_sender_and_forgotten_is_found() {
+    check_found_in_the_shard(Mistake::RightsForgottenInJoin, &["lost its rights"]);
+}
+
+#[test]
 fn a_reader_that_stalls_for_ever_is_found() {
     check_found_in_the_shard(
         Mistake::StallIgnored,

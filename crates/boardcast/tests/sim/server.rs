@@ -108,7 +108,13 @@ impl Server {
         let publisher = Arc::new(Publisher::new(Arc::clone(&hub), has_accounts));
         let (submissions, turns) = Submissions::by_hand(writer);
         let log = Gated::new(Arc::clone(&readers), gates, mistake);
-        let fanout = Fanout::new(Arc::clone(&log), Arc::clone(&nature), random, now);
+        let fanout = Fanout::new(
+            Arc::clone(&log),
+            Arc::clone(publisher.leases()),
+            Arc::clone(&nature),
+            random,
+            now,
+        );
         let pins = Arc::new(Pins::new(snapshots_bytes_max));
         let parts = Parts {
             submissions,

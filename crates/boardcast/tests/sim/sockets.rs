@@ -114,6 +114,10 @@ impl Socket {
 
     pub(crate) fn close(self, ending: Ending) {
         let mut connection = self.0.lock();
+        if ending == Ending::Revoked {
+            // The kernel is told to throw away what it has not sent.
+            connection.buffer.clear();
+        }
         connection.closed = Some(ending);
         connection.reader.raise();
     }

@@ -97,6 +97,8 @@ pub(crate) enum Mistake {
     SliceOffByOne,
     HeartbeatInEvent,
     CutIgnored,
+    RightsIgnored,
+    RightsForgottenInJoin,
     StallIgnored,
 }
 

@@ -19,6 +19,7 @@ use crate::swarm::{Fault, Mistake, Run, Swarm};
 use crate::trace::Trace;
 use crate::watchers::{Line, Pace, Watcher};
 use boardcast::sabotage::{Harm, Spot, arm};
+use boardcast_core::access::Revocation;
 use boardcast_sim::chronicle::{Chronicle, Moment};
 use boardcast_sim::random::Random;
 use harm::{arm_mistake, provoke};
@@ -98,6 +99,8 @@ struct World<'a> {
     disk_failed: bool,
     /// Boards that somebody asked to delete.
     may_be_gone: BTreeSet<String>,
+    /// Rights that the next commit takes away.
+    to_revoke: Vec<Revocation>,
     counts: Counts,
 }
 
@@ -125,6 +128,7 @@ impl<'a> World<'a> {
             copy: None,
             disk_failed: false,
             may_be_gone: BTreeSet::new(),
+            to_revoke: Vec::new(),
             counts: Counts::default(),
             swarm,
             random,
@@ -185,9 +189,14 @@ impl<'a> World<'a> {
         }
         if self.comes(Fault::Revoke) {
             let choice = self.swarm.random(Fault::Revoke).draw();
-            let is_somebody = self.server().fanout.revoke_one(choice);
-            self.trace
-                .note(format_args!("  of somebody: {is_somebody}"));
+            if choice.is_multiple_of(2) {
+                let is_somebody = self.server().fanout.cut_one(choice);
+                self.trace
+                    .note(format_args!("  of somebody: {is_somebody}"));
+            } else if let Some(revocation) = self.server().fanout.some_right(choice) {
+                self.trace.note(format_args!("  {revocation:?}"));
+                self.to_revoke.push(revocation);
+            }
         }
         if self.comes(Fault::ReadFails) {
             let passed = self.swarm.random(Fault::ReadFails).below(4);

@@ -2,7 +2,8 @@
 //! which things were committed, with ids that promise nothing that isn't written.
 
 use super::world::{From, Happening, World};
-use super::{Merge, MergeStep};
+use super::{Merge, MergeStep, Revoked};
+use crate::sabotage::{Harm, Spot, arm, disarm};
 use boardcast_core::limits::{LOG_READ_BYTES_MAX, RETRY_MS};
 use bytes::Bytes;
 
@@ -349,4 +350,63 @@ fn nobody_is_sent_away_in_the_middle_of_a_snapshot() {
     merge.snapshot_read(A, world.read_snapshot(A));
     send(world.step(&mut merge));
     let _ = merge.send_away(1_234);
+}
+
+#[test]
+fn a_board_that_is_lost_is_told_and_the_rest_goes_on() {
+    let mut world = two();
+    let mut merge = following(&mut world);
+    world.change(&[A, B]);
+    merge.lose(A).unwrap();
+    assert_eq!(world.run(&mut merge), ["a gone: a1 b1", "b2: a1 b2"]);
+    world.change(&[A, B]);
+    assert_eq!(world.run(&mut merge), ["b3: a1 b3"]);
+    merge.lose(A).unwrap();
+    merge.lose(B).unwrap();
+    assert_eq!(world.run(&mut merge), ["b gone: a1 b3", "end"]);
+}
+
+/// Its next event is in the watcher's hands, and waits for the rest of its commit to be published.
+#[test]
+fn what_was_taken_out_of_a_lost_boards_log_before_is_not_sent() {
+    let mut world = two();
+    world.change(&[A]);
+    world.commit(&[(A, Happening::Changed), (B, Happening::Changed)]);
+    let mut merge = world.watch(&[From::After(1), From::Head]);
+    let sent = world.run(&mut merge);
+    assert_eq!(sent, ["connected: a1 b2", "a2: a2 b2"], "not the third");
+    merge.lose(A).unwrap();
+    world.publish();
+    assert_eq!(world.run(&mut merge), ["a gone: a2 b2"]);
+}
+
+/// Only what is new is kept back: the test above would see it.
+#[test]
+fn a_lost_board_that_goes_on_would_be_seen() {
+    let mut world = two();
+    let mut merge = following(&mut world);
+    world.change(&[A]);
+    arm(Spot::LostBoardGoesOn, Harm::Always);
+    merge.lose(A).unwrap();
+    disarm(Spot::LostBoardGoesOn);
+    assert_eq!(world.run(&mut merge), ["a2: a2 b1"]);
+}
+
+#[test]
+fn a_board_that_is_lost_in_the_middle_of_its_own_snapshot_breaks_the_stream_off() {
+    let mut world = two();
+    world.padding = 3 * LOG_READ_BYTES_MAX;
+    let mut merge = world.watch(&[From::Snapshot, From::Snapshot]);
+    send(world.step(&mut merge));
+    assert_eq!(world.step(&mut merge), MergeStep::ReadSnapshot(A));
+    merge.snapshot_read(A, world.read_snapshot(A));
+    let slice = send(world.step(&mut merge));
+    assert_eq!(merge.lose(A), Err(Revoked));
+    merge.lose(B).unwrap();
+    let mut whole = slice.to_vec();
+    while !merge.is_between_blocks() {
+        whole.extend_from_slice(&send(world.step(&mut merge)));
+    }
+    assert_eq!(super::world::shown(&whole), ["snapshot a1: a1"]);
+    assert_eq!(world.run(&mut merge), ["b gone: a1"]);
 }

@@ -3,6 +3,7 @@
 
 use super::{World, board, place, snapshot};
 use crate::live::chunks::{LAST_CHUNK, put_chunk};
+use crate::live::cuts::Cuts;
 use crate::live::hub::Ear;
 use crate::live::shard::{Ask, Ending, Sent, Shard, Sink, Token};
 use crate::live::{Heartbeat, Page, ReadError, Snapshot, Start, Watcher};
@@ -54,11 +55,15 @@ struct Client {
     room: Option<usize>,
     is_full: bool,
     ended: Option<Ending>,
+    is_revoked: bool,
 }
 
 #[derive(Default)]
 struct Clients {
     all: BTreeMap<Token, Client>,
+    cuts: Arc<Cuts>,
+    /// Who loses their rights while a send to somebody goes on, after so many sends.
+    revoked_in_send: Vec<(usize, Token)>,
     log_asks: Vec<(Ask, Cursor)>,
     snapshot_asks: Vec<Ask>,
     sends: usize,
@@ -69,10 +74,15 @@ impl Sink for Clients {
         self.sends += 1;
         let client = self.all.entry(watcher).or_default();
         assert_eq!(client.ended, None, "nothing is sent after the end");
+        assert!(!client.is_revoked, "nothing is sent without the right");
         assert!(!client.is_full, "nothing is sent to a full socket");
         let taken = client.room.unwrap_or(usize::MAX).min(bytes.len());
         client.received.extend_from_slice(&bytes[..taken]);
         client.room = client.room.map(|room| room - taken);
+        while let Some((_, token)) = self.revoked_in_send.pop_if(|(at, _)| *at <= self.sends) {
+            self.revoke(token);
+        }
+        let client = self.all.entry(watcher).or_default();
         if taken == bytes.len() {
             return Sent::All;
         }
@@ -99,6 +109,14 @@ impl Sink for Clients {
     }
 }
 
+impl Clients {
+    /// From another thread, as it were.
+    fn revoke(&mut self, token: Token) {
+        self.all.entry(token).or_default().is_revoked = true;
+        self.cuts.order(vec![token]);
+    }
+}
+
 /// A shard, its clients, and a log whose commits are published when the test says.
 struct Rig {
     world: World,
@@ -115,15 +133,17 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let told = Arc::<Told>::default();
+        let ear = Arc::clone(&told) as Arc<dyn Ear>;
+        let shard = Shard::new(ear, Arc::new(Still), Duration::ZERO);
+        let clients = Clients {
+            cuts: Arc::clone(shard.cuts()),
+            ..Clients::default()
+        };
         Self {
             world: World::with_events(0),
-            shard: Shard::new(
-                Arc::clone(&told) as Arc<dyn Ear>,
-                Arc::new(Still),
-                Duration::ZERO,
-            ),
+            shard,
             told,
-            clients: Clients::default(),
+            clients,
             now: Duration::ZERO,
             head: 0,
             unpublished: Vec::new(),
@@ -250,7 +270,7 @@ impl Rig {
         for _ in 0..100_000 {
             let was_told = self.hear() > 0;
             self.serve_reads(false);
-            let is_busy = self.turn() || was_told;
+            let is_busy = self.turn() || was_told || self.clients.cuts.are_pending();
             let asks = self.clients.log_asks.len() + self.clients.snapshot_asks.len();
             if !is_busy && asks == 0 {
                 return;
@@ -308,8 +328,9 @@ impl Rig {
             }
             at = Some(seq);
         }
-        let ending = self.clients.all[&token].ended;
-        assert_eq!(is_whole, ending == Some(Ending::InOrder));
+        let client = &self.clients.all[&token];
+        assert_eq!(is_whole, client.ended == Some(Ending::InOrder));
+        assert!(!client.is_revoked || client.ended.is_some(), "it ends");
         assert!(!is_whole || text.ends_with("\n\n"));
         at
     }
@@ -358,6 +379,16 @@ fn run_seed(seed: u64) {
             }
             8 if random.one_in(6) && !tokens.is_empty() => {
                 rig.shard.cut(*random.pick(&tokens), &mut rig.clients);
+            }
+            8 if random.one_in(3) && !tokens.is_empty() => {
+                let token = *random.pick(&tokens);
+                match random.one_in(2) {
+                    true => rig.clients.revoke(token),
+                    false => {
+                        let at = rig.clients.sends + random.below(4) as usize;
+                        rig.clients.revoked_in_send.push((at, token));
+                    }
+                }
             }
             9 if random.one_in(4) => {
                 let floor = rig.world.log.floor.load(Ordering::Relaxed);
@@ -608,4 +639,134 @@ fn who_watched_a_board_that_was_made_anew_is_sent_away_and_the_new_one_has_its_o
     assert_eq!((rig.check(new), rig.shard.len()), (Some(2), 1));
     rig.shard.cut(new, &mut rig.clients);
     assert_eq!((rig.world.hub.seats(), rig.world.hub.boards()), (0, 0));
+}
+
+/// Wherever it stands: `bring` takes it there, and what it is given to do comes after the loss.
+#[track_caller]
+fn check_revoked(name: &str, bring: impl FnOnce(&mut Rig) -> Token) {
+    let mut rig = Rig::with_events(50);
+    let others: Vec<_> = (0..5).map(|_| rig.add_at_head()).collect();
+    rig.settle();
+    let token = bring(&mut rig);
+    let before = rig.received(token).len();
+    rig.clients.revoke(token);
+    rig.commit(rig.head + 1..=rig.head + 3);
+    rig.now += Duration::from_secs(HEARTBEAT_SECONDS + 1);
+    rig.settle();
+    let client = &rig.clients.all[&token];
+    assert_eq!(client.received.len(), before, "{name}");
+    assert_eq!(client.ended, Some(Ending::Revoked), "{name}");
+    for other in others {
+        assert_eq!(rig.check(other), Some(rig.head), "{name}: others go on");
+    }
+    assert_eq!((rig.shard.len(), rig.world.hub.seats()), (5, 5), "{name}");
+}
+
+#[test]
+fn who_lost_their_rights_gets_no_byte_more_wherever_they_stand() {
+    let behind = Start::After {
+        place: place(10),
+        head: place(50),
+    };
+    check_revoked("it has just come", Rig::add_at_head);
+    check_revoked("it has everything", |rig| {
+        let token = rig.add_at_head();
+        rig.settle();
+        token
+    });
+    check_revoked("a pass is about to come to it", |rig| {
+        let token = rig.add_at_head();
+        rig.settle();
+        rig.commit(51..=51);
+        rig.hear();
+        token
+    });
+    check_revoked("it has half of an event", |rig| {
+        let token = rig.add_at_head();
+        rig.settle();
+        rig.give_room(token, Some(10));
+        rig.commit(51..=51);
+        rig.hear();
+        while rig.turn() {}
+        assert!(rig.clients.all[&token].is_full);
+        token
+    });
+    check_revoked("its socket has room again", |rig| {
+        let token = rig.add_at_head();
+        rig.settle();
+        rig.give_room(token, Some(10));
+        rig.commit(51..=51);
+        rig.hear();
+        while rig.turn() {}
+        rig.give_room(token, None);
+        token
+    });
+    check_revoked("it waits for a page of the log", |rig| {
+        let token = rig.add(behind);
+        while rig.turn() {}
+        assert_eq!(rig.clients.log_asks.len(), 1);
+        token
+    });
+    check_revoked("its page has come", |rig| {
+        let token = rig.add(behind);
+        while rig.turn() {}
+        rig.serve_reads(false);
+        token
+    });
+    check_revoked("it waits for a snapshot", |rig| {
+        let token = rig.add(Start::Snapshot);
+        while rig.turn() {}
+        assert_eq!(rig.clients.snapshot_asks.len(), 1);
+        token
+    });
+    check_revoked("it is in the middle of a snapshot", |rig| {
+        let token = rig.add(Start::Snapshot);
+        while rig.turn() {}
+        rig.give_room(token, Some(70_000));
+        rig.serve_reads(false);
+        while rig.turn() {}
+        assert!(rig.clients.all[&token].is_full);
+        token
+    });
+}
+
+#[test]
+fn who_loses_their_rights_in_the_middle_of_a_pass_is_passed_over() {
+    let mut rig = Rig::with_events(1);
+    let tokens: Vec<_> = (0..3 * SENDS_PER_TURN_MAX)
+        .map(|_| rig.add_at_head())
+        .collect();
+    rig.settle();
+    let greeted = rig.received(tokens[0]).len();
+    // A pass begins with those who came last.
+    let lost = [tokens[100], tokens[200], tokens[300]];
+    let during = rig.clients.sends + 1;
+    rig.clients.revoked_in_send = lost.map(|token| (during, token)).into();
+    rig.commit(2..=2);
+    rig.settle();
+    for token in tokens {
+        let client = &rig.clients.all[&token];
+        if lost.contains(&token) {
+            let ended = (client.received.len(), client.ended);
+            assert_eq!(ended, (greeted, Some(Ending::Revoked)));
+        } else {
+            assert_eq!(rig.check(token), Some(2));
+        }
+    }
+}
+
+#[test]
+fn who_lost_their_rights_is_not_sent_away_in_order_by_a_drain() {
+    let mut rig = Rig::with_events(5);
+    let (lost, other) = (rig.add_at_head(), rig.add_at_head());
+    rig.settle();
+    let before = rig.received(lost).len();
+    rig.shard.drain();
+    rig.clients.revoke(lost);
+    rig.settle();
+    let client = &rig.clients.all[&lost];
+    let ended = (client.received.len(), client.ended);
+    assert_eq!(ended, (before, Some(Ending::Revoked)));
+    assert_eq!(rig.clients.all[&other].ended, Some(Ending::InOrder));
+    assert!(rig.shard.is_empty());
 }

@@ -1,10 +1,11 @@
 //! A stream as a body: that it sends what its watcher decides, when it is silent, and how it ends.
 
-use super::{World, deletion, frames, place, segment, snapshot};
+use super::{World, board, deletion, frames, place, segment, snapshot};
 use crate::live::body::{Line, Stream};
-use crate::live::{Hangup, Heartbeat, Log, Pins, Start, Watcher};
+use crate::live::{Hangup, Heartbeat, Leases, Log, Pins, Start, Watcher};
 use crate::outside::Outside;
 use axum::body::{Body, BodyDataStream};
+use boardcast_core::access::{Access, Revocation};
 use boardcast_core::limits::SNAPSHOT_SLICE_BYTES;
 use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS};
 use boardcast_core::model::Timestamp;
@@ -32,6 +33,7 @@ impl Outside for Still {
 struct Streaming {
     world: World,
     drain_tx: watch::Sender<bool>,
+    leases: Arc<Leases>,
     permits: Arc<Semaphore>,
 }
 
@@ -40,6 +42,7 @@ impl Streaming {
         Self {
             world: World::with_events(count),
             drain_tx: watch::Sender::new(false),
+            leases: Arc::default(),
             permits: Arc::new(Semaphore::new(1)),
         }
     }
@@ -54,6 +57,7 @@ impl Streaming {
                 hangup: Hangup::default(),
                 drain_rx: self.drain_tx.subscribe(),
                 outside: Arc::new(Still),
+                lease: self.leases.take(&Access::open(), vec![board()]),
                 permit: Arc::clone(&self.permits)
                     .try_acquire_owned()
                     .unwrap()
@@ -86,6 +90,12 @@ impl Reader {
     async fn next(&mut self) -> String {
         let bytes = self.0.next().await.expect("not the end").unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// The stream breaks off here.
+    async fn expect_revoked(&mut self) {
+        let failed = self.0.next().await.expect("not an orderly end");
+        assert!(failed.unwrap_err().to_string().contains("taken away"));
     }
 
     async fn expect_end(&mut self) {
@@ -261,4 +271,67 @@ async fn a_client_that_leaves_leaves_nothing_behind() {
         assert_eq!((hub.seats(), hub.boards(), hub.bytes()), (0, 0, 0));
         assert_eq!(streaming.permits.available_permits(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_the_right_to_it_breaks_off_wherever_it_stands() {
+    let board = snapshot(3 * SNAPSHOT_SLICE_BYTES, 3);
+    let at_head = Start::After {
+        place: place(3),
+        head: place(3),
+    };
+    let behind = Start::After {
+        place: place(1),
+        head: place(3),
+    };
+    // A stream, and the pieces that it has sent when the rights go.
+    for (start, pieces) in [
+        (at_head, 0),
+        (at_head, 1),
+        (behind, 1),
+        (behind, 2),
+        (Start::Snapshot, 1),
+        (Start::Snapshot, 2),
+    ] {
+        let streaming = Streaming::with_events(3);
+        *streaming.world.log.snapshot.lock().unwrap() = Some(Arc::clone(&board));
+        let mut reader = streaming.open(start, Heartbeat::Comment);
+        for _ in 0..pieces {
+            reader.next().await;
+        }
+        streaming.leases.revoke(&[Revocation::Everyone]);
+        streaming.world.commit(segment(4..=4));
+        reader.expect_revoked().await;
+        reader.expect_end().await;
+        drop(reader);
+        assert!(streaming.leases.is_empty());
+        assert_eq!(streaming.world.hub.seats(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_is_woken_when_its_rights_go() {
+    let streaming = Streaming::with_events(3);
+    let mut reader = streaming.after(3, 3).await;
+    let since = Instant::now();
+    let revoke = async {
+        sleep(Duration::from_secs(1)).await;
+        streaming.leases.revoke(&[Revocation::Everyone]);
+    };
+    tokio::join!(reader.expect_revoked(), revoke);
+    assert_eq!(since.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_of_the_log_before_the_rights_went_is_not_sent() {
+    let streaming = Streaming::with_events(3);
+    let gate = Arc::clone(&streaming.world.log.gate);
+    let mut reader = streaming.after(1, 3).await;
+    let answer = gate.lock().await;
+    let revoke = async {
+        sleep(Duration::from_secs(1)).await;
+        streaming.leases.revoke(&[Revocation::Everyone]);
+        drop(answer);
+    };
+    tokio::join!(reader.expect_revoked(), revoke);
 }

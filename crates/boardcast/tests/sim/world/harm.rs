@@ -4,7 +4,7 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 14] = [
+const ALWAYS: [(Mistake, Spot); 16] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
@@ -18,6 +18,8 @@ const ALWAYS: [(Mistake, Spot); 14] = [
     (Mistake::SliceOffByOne, Spot::SliceOffByOne),
     (Mistake::HeartbeatInEvent, Spot::HeartbeatInEvent),
     (Mistake::CutIgnored, Spot::CutIgnored),
+    (Mistake::RightsIgnored, Spot::CutsIgnored),
+    (Mistake::RightsForgottenInJoin, Spot::LeaseForgottenInJoin),
     (Mistake::StallIgnored, Spot::StallIgnored),
 ];
 
@@ -51,7 +53,9 @@ pub(super) fn provoke(mistake: Option<Mistake>, swarm: &mut Swarm) {
             | Mistake::HeartbeatInEvent
             | Mistake::StallIgnored,
         ) => &[(Fault::Stuck, 5)],
-        Some(Mistake::CutIgnored) => &[(Fault::Revoke, 20)],
+        Some(Mistake::CutIgnored | Mistake::RightsIgnored | Mistake::RightsForgottenInJoin) => {
+            &[(Fault::Revoke, 5)]
+        }
         _ => &[],
     };
     for (fault, one_in) in faults {

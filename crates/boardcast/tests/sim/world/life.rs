@@ -16,6 +16,7 @@ use std::time::Duration;
 impl World<'_> {
     pub(super) fn start(&mut self) {
         self.counts.starts += 1;
+        self.to_revoke.clear();
         let setup = Setup {
             retention: self.swarm.retention,
             snapshots_bytes_max: self.swarm.snapshots_bytes_max,
@@ -224,7 +225,10 @@ impl World<'_> {
             }
         }
         let raised: Vec<_> = self.watchers.iter().map(|w| w.flag.is_raised()).collect();
-        publisher.publish(revocations, segments);
+        let mut revocations = revocations.to_vec();
+        revocations.append(&mut self.to_revoke);
+        publisher.publish(&revocations, segments);
+        self.server().fanout.revoked(&revocations);
         let woken: Vec<_> = (0..raised.len())
             .filter(|&at| !raised[at] && self.watchers[at].flag.is_raised())
             .collect();
