@@ -30,6 +30,7 @@ mod races;
 mod raw;
 mod refill;
 mod restore;
+mod revoked;
 mod safe_writes;
 mod second;
 mod stall;
