@@ -65,7 +65,11 @@ fn what_is_published_before_it_is_committed_is_found() {
 fn what_is_answered_before_it_is_committed_is_found() {
     check_found(
         Mistake::AnswerBeforeCommit,
-        &["which no event made", "its events say"],
+        &[
+            "which no event made",
+            "its events say",
+            "was answered before it was asked",
+        ],
     );
 }
 
