@@ -196,6 +196,10 @@ impl Watcher {
         self.line = Line::Down(back_at);
     }
 
+    pub(crate) fn has_socket(&self) -> bool {
+        matches!(self.line, Line::Open(Delivery::Socket(_), _))
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.line, Line::Open(..))
     }

@@ -96,7 +96,7 @@ impl World<'_> {
         }
         for at in 0..self.watchers.len() {
             // What the kernel has of a connection arrives all the same.
-            if self.watchers[at].is_open() && self.random.one_in(2) {
+            if self.watchers[at].has_socket() && self.random.one_in(2) {
                 self.look_at_watcher(at);
             }
             let watcher = &mut self.watchers[at];
