@@ -29,6 +29,8 @@ pub enum Spot {
     InboxWakesLate,
     /// A mistake: a pass takes its second watcher out of its list, and sends it nothing.
     WatcherForgotten,
+    /// A mistake: each event takes a send of its own.
+    EventsApart,
     /// A mistake: what is left of a half-sent event is dropped.
     RestDropped,
     /// A mistake: what is left of a half-sent event is sent twice.

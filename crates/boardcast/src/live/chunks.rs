@@ -2,6 +2,7 @@
 //! its own, so whoever took half of what was sent is owed the rest of one event and no more; after
 //! that it may go on from anywhere, or end.
 
+use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::SEND_BYTES_MAX;
@@ -48,7 +49,8 @@ impl Run {
     /// Whether the whole segment had room.
     fn put(&mut self, place: Cursor, segment: &Segment) -> bool {
         for frame in segment.frames_after(place) {
-            let is_full = self.bytes.len() + frame.bytes().len() > SEND_BYTES_MAX;
+            let is_full = self.bytes.len() + frame.bytes().len() > SEND_BYTES_MAX
+                || sabotage::hits(Spot::EventsApart);
             if is_full && !self.ends.is_empty() {
                 return false;
             }

@@ -68,7 +68,7 @@ fn what_is_answered_before_it_is_committed_is_found() {
         &[
             "which no event made",
             "its events say",
-            "was answered before it was asked",
+            "was answered before",
         ],
     );
 }
@@ -138,6 +138,14 @@ fn an_answer_that_is_kept_outside_the_transaction_is_found() {
 #[track_caller]
 fn check_found_in_the_shard(mistake: Mistake, says: &[&str]) {
     check_found_by(Way::Shard, mistake, says);
+}
+
+#[test]
+fn events_that_are_sent_apart_are_found() {
+    check_found_in_the_shard(
+        Mistake::EventsApart,
+        &["was sent in pieces what was published at once"],
+    );
 }
 
 #[test]

@@ -89,6 +89,7 @@ pub(crate) enum Mistake {
     ForgottenWatcher,
     OldCursorsStayGood,
     KeyOutsideTransaction,
+    EventsApart,
     RestDropped,
     RestTwice,
     SentWhileFull,

@@ -4,12 +4,13 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 16] = [
+const ALWAYS: [(Mistake, Spot); 17] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
     (Mistake::KeyOutsideTransaction, Spot::KeyOutsideTransaction),
     (Mistake::ForgottenWatcher, Spot::WatcherForgotten),
+    (Mistake::EventsApart, Spot::EventsApart),
     (Mistake::RestDropped, Spot::RestDropped),
     (Mistake::RestTwice, Spot::RestTwice),
     (Mistake::SentWhileFull, Spot::SentWhileFull),
