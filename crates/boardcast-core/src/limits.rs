@@ -217,3 +217,22 @@ pub const CLIENT_ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub const WATCH_BACKOFF_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
 /// Milliseconds that a server may tell `watch` to stay away.
 pub const WATCH_RETRY_MS_MAX: u32 = 60_000;
+
+/// Passwords hashed at once, each in 19 MiB and some tens of milliseconds of one core.
+pub const PASSWORDS_AT_ONCE_MAX: usize = 2;
+/// Passwords that wait for that: a second's work, so that nobody's password waits longer.
+pub const PASSWORDS_WAITING_MAX: usize = 32;
+/// Seconds over which wrong tries are counted.
+pub const TRIES_SECONDS: u64 = 15 * 60;
+/// Wrong tries for one login from one address or one device.
+pub const TRIES_PER_LOGIN_MAX: u32 = 10;
+/// Wrong tries from one address, whatever the login: an office behind one address mistypes too.
+pub const TRIES_PER_ADDRESS_MAX: u32 = 50;
+/// Counts of wrong tries that are kept; past it the oldest are forgotten.
+pub const TRIES_KEPT_MAX: usize = 10_000;
+/// Seconds for which a ticket to a stream is good: it is spent at once.
+pub const TICKET_SECONDS: u64 = 30;
+/// Tickets that one caller may have unspent.
+pub const TICKETS_PER_CALLER_MAX: usize = 50;
+/// Tickets that all callers together may have unspent.
+pub const TICKETS_MAX: usize = 10_000;
