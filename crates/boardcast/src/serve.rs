@@ -48,6 +48,7 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     has_demo: bool,
+    auth: Arc<Auth>,
     engine: Arc<Engine>,
     drain_tx: watch::Sender<bool>,
     connection_permits: Arc<Semaphore>,
@@ -58,7 +59,6 @@ pub struct Server {
 impl Server {
     /// Opens the data file and listens. On return the first request can come.
     pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
-        refuse_strangers(args, false)?;
         let guard = read_guard(args)?;
         let proxies = read_proxies(args)?;
         let tls = load_tls(args)?.map(Arc::new);
@@ -73,6 +73,7 @@ impl Server {
             days: args.keep_days,
         };
         let mut opened = sqlite::open(&args.data, retention, Arc::clone(&outside))?;
+        refuse_strangers(args, opened.has_accounts)?;
         let has_demo = demo::make_on_first_start(&mut opened, args, &*outside)?;
         let connections_max = connections_max()?;
         // The difference is for requests: streams alone can't shut everyone else out.
@@ -80,9 +81,10 @@ impl Server {
         let last_ordinal = opened.writer.last_ordinal()?;
         let edge = Edge::new(args.writes_per_second, args.streams_per_address, &*outside);
         let engine = Engine::start(opened, last_ordinal, outside, streams_max, args.bodies_only)?;
+        let auth = Arc::new(Auth::new(engine.outside()));
         let app = App {
             engine: Arc::clone(&engine),
-            auth: Auth::Open,
+            auth: Arc::clone(&auth),
             guard: Arc::new(guard),
             assets: Arc::new(assets),
             edge: Arc::new(edge),
@@ -106,6 +108,7 @@ impl Server {
             address,
             tls,
             has_demo,
+            auth,
             engine,
             drain_tx,
             connection_permits,
@@ -146,6 +149,19 @@ impl Server {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections_max - self.connection_permits.available_permits()
+    }
+
+    /// What signing in needs.
+    #[must_use]
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// What makes the first account, as long as there is none.
+    #[must_use]
+    pub fn setup_code(&self) -> Option<&str> {
+        let is_open = !self.engine.is_accounts_on();
+        is_open.then(|| self.auth.setup_code.text())
     }
 
     /// The board server behind the routes.

@@ -92,8 +92,20 @@ fn greet(args: &ServeArgs, server: &Server) {
              curl --json '{{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}}' {url}/tasks\n"
         );
     }
+    if let Some(code) = server.setup_code() {
+        tell_setup_code(&url, code);
+    }
     let mut stdout = std::io::stdout();
     let _ = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+}
+
+/// Where only whoever runs the server looks. Whoever can't read it can't make the first account.
+fn tell_setup_code(url: &str, code: &str) {
+    let text = format!(
+        "Everyone who can connect can do everything. To have accounts instead, open {url}/#setup and type {code}\n"
+    );
+    let mut stderr = std::io::stderr();
+    let _ = stderr.write_all(text.as_bytes());
 }

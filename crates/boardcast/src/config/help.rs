@@ -7,7 +7,7 @@ Examples:
   boardcast --data /var/lib/boardcast/team.db --listen 127.0.0.1:8080
       Another file, another port.
   boardcast --public-url https://board.example.org --trusted-proxy loopback
-      Behind a proxy on this machine that ends TLS under that name. Open mode has no accounts:
+      Behind a proxy on this machine that ends TLS under that name. Without accounts
       whoever reaches the proxy can change everything.
   boardcast --tls-cert cert.pem --tls-key key.pem
       TLS without a proxy; HTTP/2 and HTTP/1.1.";
@@ -19,7 +19,7 @@ Examples:
   boardcast --data /var/lib/boardcast/team.db --listen 127.0.0.1:8080
       Another file, another port.
   boardcast --public-url https://board.example.org --trusted-proxy loopback
-      Behind a proxy on this machine that ends TLS under that name. Open mode has no accounts:
+      Behind a proxy on this machine that ends TLS under that name. Without accounts
       whoever reaches the proxy can change everything.
   boardcast watch board-1
       A line for each change from now on, through cuts and restarts.

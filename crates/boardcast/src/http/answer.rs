@@ -3,13 +3,16 @@
 //! what to do. A refusal is the caller's mistake; a fault's cause goes to the log, never to the
 //! caller.
 
+use crate::auth::password::Crowded;
+use crate::auth::tickets::TooManyTickets;
+use crate::auth::tries::TooManyTries;
 use crate::live::ReadError;
 use crate::store::Failure;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame;
-use boardcast_core::limits::{BODY_BYTES_MAX, BODY_SECONDS_MAX};
+use boardcast_core::limits::{BODY_BYTES_MAX, BODY_SECONDS_MAX, TICKET_SECONDS};
 use boardcast_core::protocol::{Outcome, Refusal, Thing};
 use bytes::Bytes;
 use http::header::{
@@ -38,6 +41,24 @@ pub(super) fn changed(outcome: &Outcome) -> Response {
 /// 201 with what was made.
 pub(super) fn created(outcome: &Outcome) -> Response {
     from_outcome(StatusCode::CREATED, outcome)
+}
+
+/// JSON that is for this caller's eyes alone and is kept nowhere.
+pub(super) fn secret<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let mut response = json(status, frame::json(value).into());
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+/// What one caller may see is for no cache that serves others.
+pub(super) fn keep_private(mut response: Response) -> Response {
+    let private = HeaderValue::from_static("private, no-cache");
+    response
+        .headers_mut()
+        .entry(CACHE_CONTROL)
+        .or_insert(private);
+    response
 }
 
 /// 204: it is gone.
@@ -196,6 +217,19 @@ pub(super) enum Problem {
         /// Seconds until there is room for another.
         wait_seconds: u64,
     },
+    /// A secret would travel where others can read along.
+    HttpsNeeded,
+    /// It isn't the code that the server printed.
+    WrongCode,
+    /// It isn't the caller's password.
+    WrongPassword,
+    /// Wrong too often.
+    TooManyTries {
+        /// When to come back.
+        retry_after_seconds: u64,
+    },
+    /// Too many tickets were not spent.
+    TooManyTickets,
     /// Ours; the cause is in the log.
     Internal,
 }
@@ -207,6 +241,21 @@ impl Problem {
             field: field.into(),
             reason: reason.into(),
         }
+    }
+
+    /// No credential, or one that is good for nothing.
+    pub(super) fn not_signed_in() -> Self {
+        Refusal::NotSignedIn.into()
+    }
+
+    /// There are accounts already.
+    pub(super) fn accounts_on() -> Self {
+        Refusal::Accounts { is_on: true }.into()
+    }
+
+    /// There are no accounts.
+    pub(super) fn accounts_off() -> Self {
+        Refusal::Accounts { is_on: false }.into()
     }
 
     /// Status and stable code.
@@ -230,6 +279,11 @@ impl Problem {
             Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
             Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::HttpsNeeded => (StatusCode::FORBIDDEN, "https_needed"),
+            Self::WrongCode => (StatusCode::FORBIDDEN, "wrong_code"),
+            Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong_password"),
+            Self::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
+            Self::TooManyTickets => (StatusCode::TOO_MANY_REQUESTS, "too_many_tickets"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -266,6 +320,15 @@ impl Problem {
             Self::TooManyRequests { wait_seconds } => {
                 format!("Too many requests from this address. Nothing happened; try again in {wait_seconds} s.")
             }
+            Self::HttpsNeeded => {
+                "A password may not travel over plain http, except on the machine itself. Use the https address.".into()
+            }
+            Self::WrongCode => "That is not the code that the server printed when it started.".into(),
+            Self::WrongPassword => "That is not your password.".into(),
+            Self::TooManyTries { retry_after_seconds } => {
+                format!("That was wrong too often. Try again in {retry_after_seconds} s.")
+            }
+            Self::TooManyTickets => "Too many tickets were drawn and not used. Try again in half a minute.".into(),
             Self::Internal => "Something went wrong here. The server's log says what, under this request's x-request-id.".into(),
         }
     }
@@ -273,6 +336,10 @@ impl Problem {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::TooManyRequests { wait_seconds } => Some(*wait_seconds),
+            Self::TooManyTries {
+                retry_after_seconds,
+            } => Some(*retry_after_seconds),
+            Self::TooManyTickets => Some(TICKET_SECONDS),
             Self::Failed(Failure::Busy | Failure::Closing | Failure::Unavailable) => Some(1),
             _ => None,
         }
@@ -282,6 +349,8 @@ impl Problem {
         match self {
             Self::Invalid { field, .. } => Some(field),
             Self::CursorGone => Some("after"),
+            Self::WrongCode => Some("code"),
+            Self::WrongPassword => Some("current"),
             Self::Failed(Failure::Refused(refusal)) => refusal_field(refusal),
             _ => None,
         }
@@ -392,6 +461,26 @@ impl From<Failure> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::Failed(refusal.into())
+    }
+}
+
+impl From<TooManyTries> for Problem {
+    fn from(too_many: TooManyTries) -> Self {
+        Self::TooManyTries {
+            retry_after_seconds: too_many.retry_after_seconds,
+        }
+    }
+}
+
+impl From<TooManyTickets> for Problem {
+    fn from(TooManyTickets: TooManyTickets) -> Self {
+        Self::TooManyTickets
+    }
+}
+
+impl From<Crowded> for Problem {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Failed(Failure::Busy)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::answer::{self, Problem};
+use super::credential::By;
 use super::decode::{Parameters, PathId};
 use super::write::Write;
 use crate::engine::BoardRead;
@@ -26,22 +27,22 @@ struct Page<T> {
 
 pub(super) async fn page(
     State(app): State<App>,
+    By(asker): By,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let limit = parameters.limit()?;
     let cursor = parameters.read("cursor", "must be the `next` of another page")?;
     let wants_deleted = parameters.is_set("deleted")?;
     parameters.finish()?;
-    let access = app.auth.access();
     // One more than asked for tells whether there is a next page.
     if wants_deleted {
         let boards = app
             .engine
-            .deleted_boards(&access, cursor, limit + 1)
+            .deleted_boards(&asker.access, cursor, limit + 1)
             .await?;
         Ok(answer_page(boards, limit, |deleted| &deleted.board.id))
     } else {
-        let boards = app.engine.boards(&access, cursor, limit + 1).await?;
+        let boards = app.engine.boards(&asker.access, cursor, limit + 1).await?;
         Ok(answer_page(boards, limit, |listed| &listed.board.id))
     }
 }
@@ -65,16 +66,16 @@ struct DeletedPage {
 
 pub(super) async fn deleted(
     State(app): State<App>,
+    By(asker): By,
     PathId(board_id): PathId<BoardId>,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
     let limit = parameters.limit()?;
     let before = parameters.read("cursor", "must be the `next` of another page")?;
     parameters.finish()?;
-    let access = app.auth.access();
     let found = app
         .engine
-        .deleted_things(&access, board_id, before, limit + 1)
+        .deleted_things(&asker.access, board_id, before, limit + 1)
         .await?;
     let mut deleted = found.ok_or(Problem::NoSuchThing)?;
     let has_more = deleted.len() > limit;
@@ -106,6 +107,7 @@ pub(super) async fn create(State(app): State<App>, write: Write) -> Result<Respo
 
 pub(super) async fn read(
     State(app): State<App>,
+    By(asker): By,
     Extension(hangup): Extension<Hangup>,
     PathId(board_id): PathId<BoardId>,
     parameters: Parameters,
@@ -115,7 +117,7 @@ pub(super) async fn read(
     let known = |head| answer::is_known(&headers, &head);
     match app
         .engine
-        .board(&app.auth.access(), &board_id, known, &hangup)
+        .board(&asker.access, &board_id, known, &hangup)
         .await?
     {
         None => Err(Problem::NoSuchThing),

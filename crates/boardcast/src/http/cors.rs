@@ -23,7 +23,7 @@ const EXPOSED: (HeaderName, &str) = (
 const PERMISSION: [(HeaderName, &str); 3] = [
     (
         ACCESS_CONTROL_ALLOW_METHODS,
-        "GET, HEAD, POST, PATCH, DELETE",
+        "GET, HEAD, POST, PUT, PATCH, DELETE",
     ),
     (
         ACCESS_CONTROL_ALLOW_HEADERS,

@@ -4,7 +4,7 @@
 use super::answer::Problem;
 use axum::extract::{FromRequestParts, RawPathParams};
 use boardcast_core::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
-use boardcast_core::model::Malformed;
+use boardcast_core::model::{Malformed, Timestamp};
 use boardcast_core::protocol::Slot;
 use http::Uri;
 use http::request::Parts;
@@ -33,6 +33,30 @@ where
     }
 }
 
+/// Both ids in the path.
+pub(super) struct PathIds<A, B>(pub(super) A, pub(super) B);
+
+impl<A, B, S> FromRequestParts<S> for PathIds<A, B>
+where
+    A: FromStr<Err = Malformed>,
+    B: FromStr<Err = Malformed>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Problem::NoSuchThing)?;
+        let mut texts = params.iter().map(|(_, text)| text);
+        let (Some(first), Some(second)) = (texts.next(), texts.next()) else {
+            return Err(Problem::NoSuchThing);
+        };
+        let first = first.parse().map_err(|_| Problem::NoSuchThing)?;
+        let second = second.parse().map_err(|_| Problem::NoSuchThing)?;
+        Ok(Self(first, second))
+    }
+}
+
 /// Query parameters by name.
 pub(super) struct Parameters(Vec<(String, String)>);
 
@@ -45,6 +69,14 @@ impl Parameters {
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
                 .collect(),
         )
+    }
+
+    /// The first of this name, left where it is.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        pairs
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Takes a parameter out, if it is there.
@@ -164,6 +196,71 @@ impl Fields {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(T::default())),
             Some(value) => read_text(name, &value).map(Some),
+        }
+    }
+
+    /// A text that must be there, whatever it says.
+    pub(super) fn required_text(&mut self, name: &'static str) -> Result<String, Problem> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Err(Problem::invalid(name, "is missing")),
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(Problem::invalid(name, "must be a string")),
+        }
+    }
+
+    /// One of a few words, if it is there.
+    pub(super) fn word<T>(
+        &mut self,
+        name: &'static str,
+        read: fn(&str) -> Option<T>,
+        expected: &str,
+    ) -> Result<Option<T>, Problem> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let word = value.as_str().and_then(read);
+                word.map(Some)
+                    .ok_or_else(|| Problem::invalid(name, expected))
+            }
+        }
+    }
+
+    /// Yes or no in a merge patch: missing means unchanged.
+    pub(super) fn patched_flag(&mut self, name: &'static str) -> Result<Option<bool>, Problem> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(_) => Err(Problem::invalid(name, "must be true or false")),
+        }
+    }
+
+    /// A list of texts that may be missing or null.
+    pub(super) fn list<T: FromStr<Err = Malformed>>(
+        &mut self,
+        name: &'static str,
+        max: usize,
+    ) -> Result<Option<Vec<T>>, Problem> {
+        let values = match self.0.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(values)) if values.len() <= max => values,
+            Some(Value::Array(_)) => {
+                return Err(Problem::invalid(name, format!("must hold at most {max}")));
+            }
+            Some(_) => return Err(Problem::invalid(name, "must be a list")),
+        };
+        let texts = values.iter().map(|value| read_text(name, value));
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A moment that may be missing or null.
+    pub(super) fn time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let time = value.as_str().and_then(|text| Timestamp::parse(text).ok());
+                time.map(Some)
+                    .ok_or_else(|| Problem::invalid(name, "must be an RFC 3339 time"))
+            }
         }
     }
 

@@ -5,10 +5,12 @@ mod page;
 use super::answer::{self, Problem};
 use super::decode::{Parameters, PathId};
 use super::security::Suspicion;
-use super::{App, Peer};
+use super::{App, Peer, credential};
+use crate::auth::Asker;
 use crate::engine::{From, NoStream, Wish};
 use crate::live::{Hangup, Heartbeat};
 use crate::outside::random_within;
+use crate::store::Failure;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -18,7 +20,7 @@ use boardcast_core::limits::{BOARDS_PER_STREAM_MAX, ID_CHARS_MAX, RETRY_SPREAD_M
 use boardcast_core::model::BoardId;
 use boardcast_core::protocol::Refusal;
 use http::header::ACCEPT;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderValue, Version};
 
 /// The log of one board, as the caller accepts it.
 pub(super) async fn watch(
@@ -27,13 +29,25 @@ pub(super) async fn watch(
     Extension(hangup): Extension<Hangup>,
     version: Version,
     board_id: Result<PathId<BoardId>, Problem>,
-    parameters: Parameters,
+    mut parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if wants_page(&headers) {
+        let asker = credential::identify(&app, &headers, &peer, None).await?;
         let PathId(board_id) = board_id?;
-        return page::read(&app, board_id, parameters).await;
+        return page::read(&app, &asker, board_id, parameters).await;
     }
+    let caller = Caller {
+        headers: &headers,
+        peer: &peer,
+        version,
+    };
+    let named = board_id.as_ref().ok().map(|PathId(board_id)| board_id);
+    let boards: Vec<_> = named.cloned().into_iter().collect();
+    let asker = match caller.identify(&app, &mut parameters, &boards).await? {
+        Ok(asker) => asker,
+        Err(answer) => return Ok(answer),
+    };
     let (place, wishes) = read_wishes(parameters, &headers)?;
     let from = match &place {
         None if wishes.snapshot => From::Snapshot,
@@ -45,9 +59,8 @@ pub(super) async fn watch(
     };
     let watched = match board_id {
         Ok(PathId(board_id)) => {
-            let access = app.auth.access();
             app.engine
-                .watch(&access, board_id, from, wishes.heartbeat, hangup)
+                .watch(&asker.access, board_id, from, wishes.heartbeat, hangup)
                 .await
         }
         Err(_) => Err(NoStream::NoBoard),
@@ -76,19 +89,29 @@ pub(super) async fn watch_many(
     mut parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let caller = Caller {
+        headers: &headers,
+        peer: &peer,
+        version,
+    };
+    let named = parameters.first("boards").unwrap_or_default().split(',');
+    let boards: Vec<_> = named.filter_map(|name| name.parse().ok()).collect();
+    let asker = match caller.identify(&app, &mut parameters, &boards).await? {
+        Ok(asker) => asker,
+        Err(answer) => return Ok(answer),
+    };
     if wants_page(&headers) {
         return Err(Problem::NotAcceptable);
     }
     let boards = read_boards(&mut parameters)?;
     let (place, wishes) = read_wishes(parameters, &headers)?;
     let boards = place_each(boards, place.as_deref(), wishes.snapshot);
-    let access = app.auth.access();
     let Ok(permit) = app.edge.admit_stream(&peer) else {
         return Ok(turn_away(&app, peer, version));
     };
     let watched = app
         .engine
-        .watch_many(&access, boards, wishes.heartbeat, hangup)
+        .watch_many(&asker.access, boards, wishes.heartbeat, hangup)
         .await;
     let watched = watched.map(|mut stream| {
         stream.line.permit.count_for(permit);
@@ -102,8 +125,42 @@ fn turn_away(app: &App, peer: Peer, version: Version) -> Response {
     let log = &app.edge.log;
     let now = app.engine.outside().now();
     log.note(Suspicion::TooManyStreams, peer.address, now);
+    turned_away(app, version)
+}
+
+fn turned_away(app: &App, version: Version) -> Response {
     let retry_ms = random_within(app.engine.outside(), &RETRY_SPREAD_MS);
     answer::turned_away(version, retry_ms)
+}
+
+/// Whoever asks for a stream.
+struct Caller<'a> {
+    headers: &'a HeaderMap,
+    peer: &'a Peer,
+    version: Version,
+}
+
+impl Caller<'_> {
+    /// Who it is, by its ticket too. A caller with a cursor whose credential is gone is told never to
+    /// come back, in the way that a browser's `EventSource` understands.
+    async fn identify(
+        &self,
+        app: &App,
+        parameters: &mut Parameters,
+        boards: &[BoardId],
+    ) -> Result<Result<Asker, Response>, Problem> {
+        let ticket = parameters.take("ticket")?;
+        let ticket = ticket.as_deref().map(|ticket| (ticket, boards));
+        let has_cursor =
+            last_event_id(self.headers).is_some() || parameters.first("after").is_some();
+        let asker = credential::identify(app, self.headers, self.peer, ticket).await;
+        match asker {
+            Ok(asker) => Ok(Ok(asker)),
+            Err(Problem::Failed(Failure::Unavailable)) => Ok(Err(turned_away(app, self.version))),
+            Err(_) if has_cursor => Ok(Err(answer::never_come_back())),
+            Err(problem) => Err(problem),
+        }
+    }
 }
 
 /// A caller with a cursor whose board or credential is gone is told never to come back; one without,
@@ -165,8 +222,7 @@ fn read_wishes(
     };
     parameters.finish()?;
     // The header wins: when a browser reconnects, its URL still holds the old place.
-    let last_event_id = headers.get("last-event-id").filter(|id| !id.is_empty());
-    let last_event_id = last_event_id.map(|id| id.to_str().unwrap_or_default().to_owned());
+    let last_event_id = last_event_id(headers).map(|id| id.to_str().unwrap_or_default().to_owned());
     Ok((
         last_event_id.or(after),
         Wishes {
@@ -174,6 +230,10 @@ fn read_wishes(
             heartbeat,
         },
     ))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get("last-event-id").filter(|id| !id.is_empty())
 }
 
 fn from_cursor(text: &str) -> From {

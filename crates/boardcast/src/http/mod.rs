@@ -4,8 +4,11 @@
 mod answer;
 mod assets;
 mod boards;
+mod change;
 mod connection;
+mod cookie;
 mod cors;
+mod credential;
 mod decode;
 mod edge;
 mod events;
@@ -14,13 +17,18 @@ mod headers;
 mod health;
 mod http2;
 mod lists;
+mod me;
+mod members;
 mod observe;
 mod peer;
 mod rate;
 mod security;
+mod session;
 mod tasks;
+mod tickets;
 mod tls;
 mod unread;
+mod users;
 mod write;
 
 pub use assets::{Asset, Assets, embedded_names};
@@ -35,7 +43,7 @@ use crate::engine::Engine;
 use answer::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post};
+use axum::routing::MethodRouter;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -44,8 +52,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub struct App {
     /// The board server behind the routes.
     pub engine: Arc<Engine>,
-    /// Who is asking.
-    pub auth: Auth,
+    /// What signing in needs.
+    pub auth: Arc<Auth>,
     /// Which hosts and origins are ours.
     pub guard: Arc<Guard>,
     /// The board in the browser.
@@ -54,36 +62,83 @@ pub struct App {
     pub edge: Arc<Edge>,
 }
 
+/// Defines the routes from one list: what each answers with, and the list itself, so that a test can
+/// ask all of them.
+macro_rules! routes {
+    (
+        $strangers:ident { $($open:literal { $($open_method:ident $open_handler:expr),+ $(,)? })+ }
+        $known:ident { $($path:literal { $($method:ident $handler:expr),+ $(,)? })+ }
+    ) => {
+        /// Every method of every route, as `get` and `/boards/{id}`.
+        pub const ROUTES: &[(&str, &str)] = &[
+            $($((stringify!($open_method), $open),)+)+
+            $($((stringify!($method), $path),)+)+
+        ];
+
+        fn $strangers() -> Router<App> {
+            Router::new()$(.route($open, MethodRouter::new()$(.$open_method($open_handler))+))+
+        }
+
+        fn $known() -> Router<App> {
+            Router::new()$(.route($path, MethodRouter::new()$(.$method($handler))+))+
+        }
+    };
+}
+
+routes! {
+    // Those that tell nobody anything, and those that ask by themselves who is there.
+    for_strangers {
+        "/" { get assets::page }
+        // Which board, and what of it, is for the page to read.
+        "/b" { get assets::page }
+        "/b/" { get assets::page }
+        "/b/{*rest}" { get assets::page }
+        "/assets/{*name}" { get assets::asset }
+        "/healthz" { get health::healthz }
+        "/me" { get me::read }
+        "/setup" { post session::set_up }
+        "/session" { post session::sign_in }
+        "/invites/accept" { post session::accept }
+        "/boards/{id}/events" { get events::watch }
+        "/events" { get events::watch_many }
+    }
+    // Without a good credential nothing of them is reached.
+    for_the_known {
+        "/boards" { get boards::page, post boards::create }
+        "/boards/{id}" { get boards::read, patch boards::edit, delete boards::delete }
+        "/boards/{id}/restore" { post boards::restore }
+        "/boards/{id}/deleted" { get boards::deleted }
+        "/boards/{id}/members" { get members::read, post members::add }
+        "/boards/{id}/members/{user}" { put members::set, delete members::remove }
+        "/lists" { post lists::create }
+        "/lists/{id}" { patch lists::edit, delete lists::delete }
+        "/lists/{id}/move" { patch lists::move_list }
+        "/lists/{id}/restore" { post lists::restore }
+        "/tasks" { post tasks::create }
+        "/tasks/{id}" { get tasks::read, patch tasks::edit, delete tasks::delete }
+        "/tasks/{id}/move" { patch tasks::move_task }
+        "/tasks/{id}/restore" { post tasks::restore }
+        "/tickets" { post tickets::draw }
+        "/session" { delete session::sign_out }
+        "/me" { patch me::edit }
+        "/me/password" { post me::change_password }
+        "/me/sessions" { get me::sessions, delete me::end_all_sessions }
+        "/me/sessions/{id}" { delete me::end_session }
+        "/me/tokens" { get me::tokens, post me::make_token }
+        "/me/tokens/{id}" { delete me::end_token }
+        "/users" { get users::page, post users::create }
+        "/users/{id}" { patch users::edit }
+        "/users/{id}/invite" { post users::invite }
+        "/users/{id}/tokens" { get users::tokens, post users::make_token }
+        "/users/{id}/tokens/{token}" { delete users::end_token }
+    }
+}
+
 /// All routes and all middleware.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(assets::page))
-        // Which board, and what of it, is for the page to read.
-        .route("/b", get(assets::page))
-        .route("/b/", get(assets::page))
-        .route("/b/{*rest}", get(assets::page))
-        .route("/assets/{*name}", get(assets::asset))
-        .route("/healthz", get(health::healthz))
-        .route("/boards", get(boards::page).post(boards::create))
-        .route(
-            "/boards/{id}",
-            get(boards::read).patch(boards::edit).delete(boards::delete),
-        )
-        .route("/boards/{id}/restore", post(boards::restore))
-        .route("/boards/{id}/deleted", get(boards::deleted))
-        .route("/boards/{id}/events", get(events::watch))
-        .route("/events", get(events::watch_many))
-        .route("/lists", post(lists::create))
-        .route("/lists/{id}", patch(lists::edit).delete(lists::delete))
-        .route("/lists/{id}/move", patch(lists::move_list))
-        .route("/lists/{id}/restore", post(lists::restore))
-        .route("/tasks", post(tasks::create))
-        .route(
-            "/tasks/{id}",
-            get(tasks::read).patch(tasks::edit).delete(tasks::delete),
-        )
-        .route("/tasks/{id}/move", patch(tasks::move_task))
-        .route("/tasks/{id}/restore", post(tasks::restore))
+    let known = for_the_known().route_layer(from_fn_with_state(app.clone(), credential::require));
+    for_strangers()
+        .merge(known)
         .fallback(assets::beside_page)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::answer::{self, Problem};
+use super::credential::By;
 use super::decode::{Parameters, PathId};
 use super::write::Write;
 use axum::extract::State;
@@ -31,6 +32,7 @@ pub(super) async fn create(write: Write) -> Result<Response, Problem> {
 
 pub(super) async fn read(
     State(app): State<App>,
+    By(asker): By,
     PathId(task_id): PathId<TaskId>,
     parameters: Parameters,
     headers: HeaderMap,
@@ -38,7 +40,7 @@ pub(super) async fn read(
     parameters.finish()?;
     let task = app
         .engine
-        .task(&app.auth.access(), task_id)
+        .task(&asker.access, task_id)
         .await?
         .ok_or(Problem::NoSuchThing)?;
     Ok(answer::validated(&headers, &task.version, || {

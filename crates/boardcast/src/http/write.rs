@@ -4,6 +4,7 @@
 use super::App;
 use super::answer::Problem;
 use super::decode::{Fields, Parameters};
+use crate::auth::Asker;
 use crate::outside::random_bytes;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -38,6 +39,8 @@ impl FromRequest<App> for Write {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        let asker = parts.extensions.get::<Asker>().cloned();
+        let asker = asker.ok_or_else(Problem::not_signed_in)?;
         let if_match = one_header(&parts.headers, &IF_MATCH)?;
         let precondition = if_match.map(read_if_match).transpose()?;
         let key = one_header(&parts.headers, &IDEMPOTENCY_KEY)?
@@ -58,7 +61,7 @@ impl FromRequest<App> for Write {
         });
         Ok(Self {
             app: app.clone(),
-            access: app.auth.access(),
+            access: asker.access,
             birth: Fingerprint::of(&[method, path, &body]),
             idempotency,
             precondition,
@@ -181,7 +184,7 @@ fn read_version(tag: &str) -> Result<u64, Problem> {
 
 /// The whole body, if it is JSON by its own word, small enough, and here in time. Nothing, however it
 /// is sent, needs no word.
-async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     let declared = check_content_type(parts);
     let length = body.size_hint().lower();
     if length > 0 {

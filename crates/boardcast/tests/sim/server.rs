@@ -128,7 +128,7 @@ impl Server {
         let engine = Engine::around(parts, nature, STREAMS_MAX);
         let app = App {
             engine: Arc::clone(&engine),
-            auth: Auth::Open,
+            auth: Arc::new(Auth::new(engine.outside())),
             guard: Arc::new(Guard::default()),
             assets: Arc::new(Assets::embedded()),
             edge: Arc::new(edge),

@@ -4,6 +4,7 @@
 use super::super::App;
 use super::super::answer::{self, Problem};
 use super::super::decode::Parameters;
+use crate::auth::Asker;
 use crate::store::sqlite::EventsRead;
 use axum::response::Response;
 use boardcast_core::cursor::Cursor;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub(super) async fn read(
     app: &App,
+    asker: &Asker,
     board_id: BoardId,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
@@ -22,10 +24,9 @@ pub(super) async fn read(
     let wait = read_wait(&mut parameters)?;
     parameters.finish()?;
     let after = after.map(|after| Cursor::parse(&after));
-    let access = app.auth.access();
     match app
         .engine
-        .events(&access, board_id, after, limit, wait)
+        .events(&asker.access, board_id, after, limit, wait)
         .await?
     {
         EventsRead::Events(place, segment) => Ok(answer::events(encode(place, Some(&segment)))),
