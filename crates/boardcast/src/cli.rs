@@ -70,7 +70,8 @@ fn on_file(result: anyhow::Result<ExitCode>) -> ExitCode {
 
 /// A client of the server that the flags name.
 fn ask(args: &ClientArgs) -> Client {
-    Client::new(&args.server, Box::new(Machine), Silence::default())
+    let token = args.token.clone().filter(|token| !token.is_empty());
+    Client::new(&args.server, Box::new(Machine), Silence::default()).with_token(token)
 }
 
 /// Says a sentence to the person at the terminal. What a server said can't steer the terminal.

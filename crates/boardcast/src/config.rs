@@ -286,6 +286,17 @@ pub struct ClientArgs {
     )]
     pub server: String,
 
+    /// Says who asks, where the server has accounts. From the environment, where no list of
+    /// processes shows it.
+    #[arg(
+        long,
+        env = "BOARDCAST_TOKEN",
+        value_name = "TOKEN",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+
     /// Print what the server says unchanged, one thing a line.
     #[arg(long)]
     pub json: bool,

@@ -64,6 +64,8 @@ pub(super) struct Client {
     server: String,
     agent: Agent,
     outside: Box<dyn Outside>,
+    /// Who asks, as far as the server wants to know.
+    token: Option<String>,
 }
 
 /// An answer that is no refusal.
@@ -131,7 +133,14 @@ impl Client {
             server: server.into(),
             agent: config.build().new_agent(),
             outside,
+            token: None,
         }
+    }
+
+    /// The same, with a token to show.
+    pub(super) fn with_token(mut self, token: Option<String>) -> Self {
+        self.token = token;
+        self
     }
 
     /// The clock and randomness.
@@ -288,11 +297,14 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.server));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let malformed = |_| {
-            Miss::Final(Failure::Refused("the request can't be put together; does --server name a server, and --since an event?".into()))
+            Miss::Final(Failure::Refused("the request can't be put together; does --server name a server, BOARDCAST_TOKEN a token and --since an event?".into()))
         };
         let sent = match body {
             // A POST must say that its body is empty, or it would be sent in chunks.

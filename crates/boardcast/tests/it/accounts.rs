@@ -6,6 +6,7 @@ mod floods;
 mod journal;
 mod matrix;
 mod people;
+mod shell;
 mod streams;
 mod tickets;
 mod ways_in;
