@@ -4,6 +4,7 @@
 mod attacks;
 mod floods;
 mod journal;
+mod losing;
 mod matrix;
 mod people;
 mod shell;

@@ -1,0 +1,72 @@
+//! What takes rights away also ends the streams that stand on them, before it is answered.
+
+use super::House;
+use super::streams::Scene;
+use crate::app::PATIENCE;
+use crate::stream::greet;
+use boardcast_sim::stream::EventStream;
+use serde_json::json;
+
+/// Nothing more may come.
+async fn expect_end(mut stream: EventStream) {
+    // Nothing at all, not even a heartbeat.
+    if let Ok(Some(block)) = stream.next_within(PATIENCE).await {
+        panic!("it goes on: {block:?}");
+    }
+}
+
+#[tokio::test]
+async fn losing_access_ends_the_stream_before_the_next_event() {
+    for way in ["member", "session", "everywhere", "disabled", "password"] {
+        let scene = Scene::set().await;
+        let (house, viewer) = (&scene.house, &scene.viewer);
+        let (stream, _) = greet(scene.open(&viewer.by, &scene.path("")).await).await;
+        let session = &viewer.by;
+        let lost = match way {
+            "member" => {
+                let path = format!("/boards/{}/members/{}", scene.place.board, viewer.id);
+                house.delete(&scene.ada.by, &path).await
+            }
+            "session" => house.delete(session, "/session").await,
+            "everywhere" => house.delete(session, "/me/sessions").await,
+            "disabled" => {
+                let path = format!("/users/{}", viewer.id);
+                let body = json!({ "disabled": true });
+                house.ask(&house.root, "PATCH", &path, &body).await
+            }
+            _ => {
+                let body = json!({ "current": super::PASSWORD, "new": "another password" });
+                house.ask(session, "POST", "/me/password", &body).await
+            }
+        };
+        assert!(lost.status < 300, "{way}: {}", lost.text());
+        scene.add("not for them").await;
+        expect_end(stream).await;
+        scene.house.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_takes_its_streams_along() {
+    let scene = Scene::set().await;
+    let (id, token) = scene.house.token(&scene.viewer.by, "read").await;
+    let (stream, _) = greet(scene.open(&token, &scene.path("")).await).await;
+    let path = format!("/me/tokens/{id}");
+    let ended = scene.house.delete(&scene.viewer.by, &path).await;
+    ended.expect(204);
+    scene.add("not for them").await;
+    expect_end(stream).await;
+    scene.house.stop().await;
+}
+
+#[tokio::test]
+async fn switching_accounts_on_ends_every_open_stream() {
+    let app = crate::app::TestApp::start().await;
+    let stream = crate::stream::watch(&app).await;
+    let house = House::around(app).await;
+    let body = json!({ "listId": "list-todo", "title": "not for them" });
+    let added = house.ask(&house.root, "POST", "/tasks", &body).await;
+    added.expect(201);
+    expect_end(stream).await;
+    house.stop().await;
+}
