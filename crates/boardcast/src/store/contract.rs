@@ -5,6 +5,7 @@
 mod commits;
 mod fold;
 mod idempotency;
+pub(super) mod people;
 mod places;
 mod queue;
 mod requests;
@@ -17,13 +18,14 @@ pub(super) use requests::{
 };
 
 use super::sqlite::{self, Opened, Readers, Writer};
-use super::{Answer, Answered, Asked, Committed, Fatal, Retention};
+use super::{Answer, Answered, Asked, Committed, Fatal, PeopleAnswer, Retention};
 use crate::live::{Located, Location, Log, Page};
 use crate::outside::Outside;
-use boardcast_core::access::Access;
+use boardcast_core::access::{Access, Revocation};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::{self, Segment};
 use boardcast_core::model::{Snapshot, Timestamp};
+use boardcast_core::people::{PeopleCommand, PeopleRequest};
 use boardcast_core::protocol::{Command, Event, Outcome, Request};
 use boardcast_sim::random::Random;
 use std::path::PathBuf;
@@ -32,7 +34,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// Far more than any test makes.
-const EVERYTHING: Retention = Retention {
+pub(super) const EVERYTHING: Retention = Retention {
     events: 1_000_000,
     days: 36_500,
 };
@@ -153,6 +155,21 @@ impl Bench {
         self.accept(create_list("b", "l"));
         for index in 0..tasks {
             self.accept(create_task("l", &format!("t{index}")));
+        }
+    }
+
+    /// A change of people in a batch of its own, and what it took away.
+    pub(super) fn ask_people(
+        &mut self,
+        access: &Access,
+        command: PeopleCommand,
+    ) -> (PeopleAnswer, Vec<Revocation>) {
+        let access = access.clone();
+        let asked = Asked::People(PeopleRequest { access, command });
+        let mut committed = self.writer.commit(&[asked]).expect("nothing fatal");
+        match committed.answers.remove(0) {
+            Answered::People(answer) => (answer, committed.revocations),
+            other => unreachable!("a change of people was asked for: {other:?}"),
         }
     }
 

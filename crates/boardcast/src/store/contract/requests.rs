@@ -69,6 +69,12 @@ pub(crate) fn rename_board(id: &str, name: &str) -> Command {
     }
 }
 
+pub(crate) fn delete_board(id: &str) -> Command {
+    Command::DeleteBoard {
+        board_id: board_id(id),
+    }
+}
+
 pub(crate) fn create_list(board: &str, id: &str) -> Command {
     Command::CreateList {
         list_id: list_id(id),
