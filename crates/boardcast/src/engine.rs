@@ -14,7 +14,7 @@ use crate::store::sqlite::{
     Candidate, Deleted, DeletedBoard, EventsRead, Known, ListedBoard, Opened, Readers,
 };
 use crate::store::{Answer, Failure, PeopleAnswer};
-use boardcast_core::access::{Access, Revocation};
+use boardcast_core::access::{Access, Caller, Revocation};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::Segment;
 use boardcast_core::limits::RETRY_SPREAD_MS;
@@ -311,16 +311,29 @@ impl Engine {
         known: impl Fn(Cursor) -> bool,
         hangup: &Hangup,
     ) -> Result<Option<BoardRead>, Failure> {
-        let location = match self.log.locate(access, id, None).await? {
-            Located::At(location) => location,
-            Located::NoBoard => return Ok(None),
-            Located::NotSignedIn => return Err(Refusal::NotSignedIn.into()),
+        let Some(head) = self.head(access, id).await? else {
+            return Ok(None);
         };
-        if known(location.head) {
-            return Ok(Some(BoardRead::Unchanged(location.head)));
+        if known(head) {
+            return Ok(Some(BoardRead::Unchanged(head)));
         }
-        let snapshot = self.log.snapshot(id).await?;
-        Ok(snapshot.map(|snapshot| self.hold(&snapshot, hangup)))
+        let Some(snapshot) = self.log.snapshot(id).await? else {
+            return Ok(None);
+        };
+        // It knows no caller and was read later: whoever lost the board in between gets nothing of it.
+        if self.is_accounts_on() && self.head(access, id).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.hold(&snapshot, hangup)))
+    }
+
+    /// Where a board stands, if the caller may know of it.
+    async fn head(&self, access: &Access, id: &BoardId) -> Result<Option<Cursor>, Failure> {
+        match self.log.locate(access, id, None).await? {
+            Located::At(location) => Ok(Some(location.head)),
+            Located::NoBoard => Ok(None),
+            Located::NotSignedIn => Err(Refusal::NotSignedIn.into()),
+        }
     }
 
     fn hold(&self, snapshot: &Arc<Snapshot>, hangup: &Hangup) -> BoardRead {
@@ -507,7 +520,7 @@ impl Engine {
         let mut seat = self.hub.attach(board_id);
         let in_memory = match from {
             // Memory knows no rights.
-            From::Cursor(cursor) if *access == Access::open() && !self.is_accounts_on() => {
+            From::Cursor(cursor) if *access.caller() == Caller::Open && !self.is_accounts_on() => {
                 seat.look(|tail| tail.locate(cursor))
             }
             _ => None,
@@ -608,3 +621,6 @@ impl Engine {
         self.submissions.close();
     }
 }
+
+#[cfg(test)]
+mod tests;
