@@ -1,9 +1,10 @@
 //! A look at a whole data file: does everything in it fit together? SQLite says whether its pages and
-//! references do; whether each board is what its log says is [`mod@board`]'s. Nothing here changes
-//! anything, and what can't be read is a finding like any other.
+//! references do; whether each board is what its log says is [`mod@board`]'s, whether accounts fit
+//! together [`mod@people`]'s. Nothing here changes anything, and what can't be read is a finding like any other.
 
 mod board;
 mod ledger;
+mod people;
 
 use super::{OpenError, Progress, Tell, migrate, open_still};
 use boardcast_core::limits::FINDINGS_MAX;
@@ -128,6 +129,8 @@ pub(super) fn look(connection: &Connection, tell: Tell<'_>) -> Report {
     report.note(schema);
     let boards = look_at_boards(connection, &mut report, tell);
     report.note(boards);
+    let people = people::look(connection, &mut report);
+    report.note(people);
     report
 }
 

@@ -6,10 +6,16 @@ mod histories;
 use super::{Report, check};
 use crate::outside::Outside;
 use crate::store::sqlite::{Opened, open};
-use crate::store::{Answer, Answered, Failure, Retention};
-use boardcast_core::access::Access;
+use crate::store::{Answer, Answered, Asked, Failure, Retention};
+use boardcast_core::access::{Access, Caller, Role, Scope};
 use boardcast_core::cursor::BoardKey;
-use boardcast_core::model::{BoardId, Description, ListId, Name, TaskId, Timestamp, Title};
+use boardcast_core::model::{
+    BoardId, Description, ListId, Login, Name, PersonName, SessionId, TaskId, Timestamp, Title,
+    TokenId, TokenName, UserId,
+};
+use boardcast_core::people::{
+    Agent, NewSession, PasswordHash, PeopleCommand, PeopleRequest, SecretHash, Who,
+};
 use boardcast_core::protocol::{Command, Refusal, Request, Slot};
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -109,6 +115,65 @@ impl Yard {
         drop(self.opened.take());
     }
 
+    /// [`Yard::furnished`], and then an admin, somebody with a link, a program and its token.
+    fn peopled() -> Self {
+        let mut yard = Self::furnished(10_000);
+        let ada = Access::of(Caller::Person {
+            user_id: UserId::parse("ada").unwrap(),
+            session_id: SessionId::parse("laptop").unwrap(),
+        });
+        let name = PersonName::parse("Somebody").unwrap();
+        let id = |id: &str| UserId::parse(id).unwrap();
+        yard.people(
+            &Access::open(),
+            PeopleCommand::SetUp {
+                user_id: id("ada"),
+                login: Login::parse("ada").unwrap(),
+                name: name.clone(),
+                password: PasswordHash::parse("$hash").unwrap(),
+                session: NewSession {
+                    id: SessionId::parse("laptop").unwrap(),
+                    secret: SecretHash::of(b"laptop"),
+                    agent: Agent::of("a browser"),
+                },
+            },
+        );
+        let create = PeopleCommand::CreatePerson {
+            user_id: id("bob"),
+            login: Login::parse("bob").unwrap(),
+            name: name.clone(),
+            invite: SecretHash::of(b"bob"),
+        };
+        yard.people(&ada, create);
+        let user_id = id("ci");
+        yard.people(&ada, PeopleCommand::CreateService { user_id, name });
+        let put = PeopleCommand::PutMember {
+            board_id: board("b1"),
+            who: Who::Id(id("ci")),
+            role: Role::Editor,
+        };
+        yard.people(&ada, put);
+        let token = PeopleCommand::MakeToken {
+            user_id: id("ci"),
+            token_id: TokenId::parse("script").unwrap(),
+            secret: SecretHash::of(b"script"),
+            name: TokenName::parse("Script").unwrap(),
+            scope: Scope::Write,
+            boards: Some(vec![board("b1")]),
+            ends_at: None,
+        };
+        yard.people(&ada, token);
+        yard
+    }
+
+    fn people(&mut self, access: &Access, command: PeopleCommand) {
+        let access = access.clone();
+        let asked = Asked::People(PeopleRequest { access, command });
+        let writer = &mut self.opened.as_mut().unwrap().writer;
+        let answer = writer.commit(&[asked]).unwrap().answers.remove(0);
+        assert!(matches!(answer, Answered::People(Ok(_))), "{answer:?}");
+    }
+
     /// Two boards: one with lists, living and deleted tasks, one that was deleted and came back.
     fn furnished(events_kept: u64) -> Self {
         let mut yard = Self::new(events_kept);
@@ -201,7 +266,11 @@ fn lines(report: &Report) -> Vec<String> {
 /// Does the damage to a furnished file, and expects the finding among what a check finds.
 #[track_caller]
 fn expect_found(damage: &str, finding: &str) {
-    let mut yard = Yard::furnished(10_000);
+    expect_found_in(Yard::furnished(10_000), damage, finding);
+}
+
+#[track_caller]
+fn expect_found_in(mut yard: Yard, damage: &str, finding: &str) {
     yard.stop();
     let connection = Connection::open(yard.data()).unwrap();
     connection
@@ -227,6 +296,59 @@ fn a_file_that_only_the_program_wrote_is_clean_beside_the_server_and_after_it() 
     let after = yard.check();
     assert_eq!(lines(&after), [""; 0]);
     assert_eq!(after.events, beside.events);
+}
+
+#[test]
+fn accounts_that_only_the_program_made_are_clean() {
+    let mut yard = Yard::peopled();
+    assert_eq!(lines(&yard.check()), [""; 0]);
+    yard.stop();
+    assert_eq!(lines(&yard.check()), [""; 0]);
+}
+
+#[test]
+fn damage_to_accounts_is_found() {
+    for (damage, finding) in [
+        (
+            "UPDATE user SET disabled_at = 1 WHERE id = 'ada'",
+            "accounts are on, but no server admin can act",
+        ),
+        (
+            "UPDATE user SET disabled_at = 1 WHERE id = 'ada'",
+            "ada is signed in, but disabled",
+        ),
+        (
+            "UPDATE user SET disabled_at = 1 WHERE id = 'bob'",
+            "bob has a link, but can't sign in",
+        ),
+        (
+            "UPDATE member SET role = 'editor' WHERE board_no = 1",
+            "b1 has no admin",
+        ),
+        ("DELETE FROM member WHERE board_no = 2", "b2 has no admin"),
+        (
+            "UPDATE token SET is_limited = 0",
+            "script is limited to boards, but says that it isn't",
+        ),
+        (
+            "DELETE FROM user WHERE id = 'ci'",
+            "belongs to a user that isn't there",
+        ),
+        (
+            "UPDATE user SET login = 'Not A Login' WHERE id = 'bob'",
+            "bob can't be read",
+        ),
+        (
+            "PRAGMA ignore_check_constraints = 1; UPDATE session SET secret = x'00'",
+            "laptop has a secret that is no hash",
+        ),
+        (
+            "PRAGMA ignore_check_constraints = 1; UPDATE member SET role = 'owner' WHERE user_no = 1",
+            "owner is no role",
+        ),
+    ] {
+        expect_found_in(Yard::peopled(), damage, finding);
+    }
 }
 
 #[test]
