@@ -24,6 +24,7 @@ fn describe(restored: &Restored, file: &Path) -> String {
         kept,
         boards,
         tasks,
+        has_accounts,
     } = restored;
     let mut text = format!(
         "Restored {} from {}: living boards {boards}, tasks {tasks}. Watchers resume; those that saw what is not in it \
@@ -31,6 +32,10 @@ fn describe(restored: &Restored, file: &Path) -> String {
         data.display(),
         file.display(),
     );
+    if *has_accounts {
+        text += "Everyone who was signed in has to sign in again. Tokens that were revoked since the backup are good \
+                 again: look through them.\n";
+    }
     if kept.is_empty() {
         return text + "There was no data file before.\n";
     }

@@ -16,6 +16,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema/0002_accounts.sql"),
 ];
 
+/// The first schema in which there can be accounts.
+pub(super) const WITH_ACCOUNTS: usize = 2;
+
 /// Refuses a file that is not ours to write to. Only reads.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     recognise(connection, path).map(|_schema| ())

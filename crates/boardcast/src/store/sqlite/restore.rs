@@ -7,7 +7,8 @@
 //! one gets theirs.
 
 use super::backup::{self, NoBackup, folder_of, sync_folder_of};
-use super::{DataLock, OpenError, Tell, migrate, real_path, with_suffix};
+use super::{DataLock, OpenError, Tell, migrate, real_path, rights, rows, with_suffix};
+use rusqlite::Connection;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
@@ -27,6 +28,8 @@ pub struct Restored {
     pub boards: u64,
     /// Living tasks in the file now.
     pub tasks: u64,
+    /// Whether there are accounts in it. Whoever was signed in isn't any more.
+    pub has_accounts: bool,
 }
 
 /// Why nothing was restored. Shows as a sentence that says what to do.
@@ -88,6 +91,7 @@ pub fn restore(backup: &Path, data: &Path, tell: Tell<'_>) -> Result<Restored, R
         path: backup.into(),
         why,
     })?;
+    let has_accounts = end_sessions(&staged.path, backup)?;
     staged.file.sync_all().map_err(explain)?;
     let (boards, tasks) = count(&staged.path, backup)?;
     let number = free_number(data);
@@ -112,7 +116,28 @@ pub fn restore(backup: &Path, data: &Path, tell: Tell<'_>) -> Result<Restored, R
         kept: kept.into_iter().filter(|(new, _)| new.exists()).collect(),
         boards,
         tasks,
+        has_accounts,
     })
+}
+
+/// A backup holds sessions that were ended since and links that were spent since: none of them is good
+/// in what is restored. Tokens stay, since programs can't sign in again. True if there are accounts.
+fn end_sessions(path: &Path, backup: &Path) -> Result<bool, OpenError> {
+    let explain = |cause| OpenError::Sqlite {
+        path: backup.into(),
+        cause,
+    };
+    let connection = Connection::open(path).map_err(explain)?;
+    if migrate::recognise(&connection, backup)? < migrate::WITH_ACCOUNTS {
+        return Ok(false);
+    }
+    // No file beside it that could outlive a crash: cut short, this copy is made anew.
+    let ended = "
+        PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
+        DELETE FROM session; DELETE FROM invite;";
+    connection.execute_batch(ended).map_err(explain)?;
+    let has_accounts = rights::has_accounts(&connection).map_err(rows::cause);
+    has_accounts.map_err(explain)
 }
 
 /// Shows that a file opens, is ours and can be read.
@@ -275,6 +300,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::contract::{Bench, EVERYTHING, people};
+    use boardcast_core::access::Scope;
     use tempfile::TempDir;
 
     /// A folder with an old data file and its write-ahead log, and a new file ready to be staged.
@@ -368,5 +395,28 @@ mod tests {
         let staged = Staged::create(&place.data, Path::new("nowhere")).unwrap();
         let mode = staged.file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[tokio::test]
+    async fn sessions_end_with_a_restore_and_tokens_do_not() {
+        let mut bench = Bench::new();
+        bench.furnish(1);
+        bench.do_people(&people::nobody(), people::set_up());
+        let token = people::make_token("ada", "script", Scope::Read, None);
+        bench.do_people(&people::person("ada"), token);
+        assert!(bench.is_known("ada-first").await);
+        let folder = tempfile::tempdir().unwrap();
+        let backup = folder.path().join("backup");
+        crate::store::sqlite::back_up(&bench.data(), &backup, false, &mut |_| {}).unwrap();
+        let data = folder.path().join("board.db");
+        let restored = restore(&backup, &data, &mut |_| {}).unwrap();
+        assert!(restored.has_accounts);
+        assert_eq!((restored.boards, restored.tasks), (1, 1));
+        let bench = Bench::sqlite_in(folder, EVERYTHING);
+        assert!(!bench.is_known("ada-first").await);
+        let script = people::program("ada", "script", Scope::Read);
+        assert_eq!(bench.boards_of(&script).await.len(), 1);
+        let report = crate::store::sqlite::check(&bench.data(), &mut |_| {}).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
     }
 }
