@@ -3,9 +3,13 @@
 //! that was never synced (I5).
 
 use super::{OpenError, Opened, begin_write_ahead_log, check_version, open, wal_path, with_suffix};
+use crate::live::{Located, Location, Log};
 use crate::outside::Outside;
 use crate::store::Retention;
-use crate::store::contract::{Bench, Clock, IntoRequest, create_task, folded};
+use crate::store::contract::{
+    Bench, Clock, EVERYTHING, IntoRequest, board_id, create_task, folded, retitle,
+};
+use boardcast_core::access::Access;
 use boardcast_core::cursor::Cursor;
 use rusqlite::Connection;
 use std::fs;
@@ -297,4 +301,28 @@ fn a_file_with_a_second_name_is_refused_under_either() {
     }
     fs::remove_file(&other).unwrap();
     close(open_at(&path).unwrap());
+}
+
+#[tokio::test]
+async fn a_file_of_schema_1_opens_as_it_was_and_keeps_its_boards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("opening/schema_1.sql"))
+        .unwrap();
+    old.close().unwrap();
+    let (plans, open) = (board_id("plans"), Access::open());
+    let mut bench = Bench::sqlite_in(folder, EVERYTHING);
+    let (json, cursor) = bench.snapshot("plans").await.unwrap();
+    assert_eq!(cursor.to_string(), "7-bf2469fdc0c3");
+    assert!(json.contains("Paint the fence"), "{json}");
+    let located = bench.readers.locate(&open, &plans, Some(cursor)).await;
+    let here = Location {
+        head: cursor,
+        is_good: true,
+    };
+    assert_eq!(located, Ok(Located::At(here)));
+    bench.accept(retitle("paint", "Paint the gate"));
+    let report = super::check(&bench.data(), &mut |_| {}).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
 }
