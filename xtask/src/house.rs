@@ -28,13 +28,14 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Violation> {
 
 type Rule = fn(&Source) -> Vec<Violation>;
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     imports::check,
     core_is_pure,
     core_depends_on_no_io,
     judges_share_nothing,
     sabotage_only_in_tests,
     sql_only_in_store,
+    only_auth_vouches,
     http_only_at_the_edge,
     environment_only_in_config,
     files_say_what_they_are,
@@ -150,6 +151,34 @@ fn sql_only_in_store(source: &Source) -> Vec<Violation> {
         .map(|(line, _)| {
             let advice = "`rusqlite` is named in crates/boardcast/src/store/ alone; give the store a verb for it";
             Violation::new(source, line, "SQL only in store", advice)
+        })
+        .collect()
+}
+
+/// Between a route and the data nobody makes up who asks, and a route has no way to the data but the
+/// engine's, which wants to know who asks.
+fn only_auth_vouches(source: &Source) -> Vec<Violation> {
+    let Some(inside) = source.path.strip_prefix(SERVER) else {
+        return Vec::new();
+    };
+    let is_route = inside.starts_with("http/") || inside == "http.rs";
+    if !(is_route || inside.starts_with("live/") || inside == "engine.rs") {
+        return Vec::new();
+    }
+    let makes_access = |segments: &[String]| {
+        let made = segments.windows(2).find(|pair| pair[0] == "Access");
+        made.is_some_and(|pair| ["open", "of"].contains(&pair[1].as_str()))
+    };
+    let reads_past_engine =
+        |segments: &[String]| is_route && segments.iter().any(|name| name == "Readers");
+    let named = paths(source.product());
+    let named = named
+        .iter()
+        .filter(|path| makes_access(&path.segments) || reads_past_engine(&path.segments));
+    named
+        .map(|path| {
+            let advice = "take the `Access` from auth.rs, and ask the engine with it";
+            Violation::new(source, path.line, "only auth vouches for callers", advice)
         })
         .collect()
 }
@@ -563,6 +592,24 @@ mod tests {
             ["1 SQL only in store"]
         );
         assert!(found_in_code("crates/boardcast/src/store/sqlite.rs", code).is_empty());
+    }
+
+    #[test]
+    fn callers_are_vouched_for_by_auth_alone() {
+        let vouches = ["1 only auth vouches for callers"];
+        let (made, read) = (
+            "fn f() { Access::open() }",
+            "use crate::store::sqlite::Readers;",
+        );
+        for path in ["http/boards.rs", "engine.rs", "live/body.rs"] {
+            let path = format!("crates/boardcast/src/{path}");
+            assert_eq!(found_in_code(&path, made), vouches);
+        }
+        let route = "crates/boardcast/src/http/boards.rs";
+        assert_eq!(found_in_code(route, read), vouches);
+        assert!(found_in_code("crates/boardcast/src/engine.rs", read).is_empty());
+        assert!(found_in_code("crates/boardcast/src/auth.rs", made).is_empty());
+        assert!(found_in_code(route, "fn f(access: &Access) { access.caller() }").is_empty());
     }
 
     #[test]
