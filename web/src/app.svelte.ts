@@ -1,6 +1,9 @@
 // The parts of the page that there is one of, put together.
 
+import { Account } from "./account/account.svelte";
+import { openAccountChannel } from "./account/channel";
 import { Commands } from "./commands";
+import { onAnswered } from "./requests";
 import { Route } from "./route.svelte";
 import { Settings } from "./settings.svelte";
 import { openFeed, type ConnectionState } from "./stream/feed";
@@ -12,6 +15,36 @@ export const settings = new Settings();
 export const messages = new Messages();
 export const commands = new Commands();
 export const feed = openFeed();
+
+/** Asks of each place where texts are typed whether there is one that isn't sent. */
+export const drafts = new Set<() => boolean>();
+
+export function hasWork(): boolean {
+  return commands.waiting > 0 || [...drafts].some((isTyped) => isTyped());
+}
+
+export const account = new Account({
+  hold() {
+    commands.hold();
+    feed.pause();
+  },
+  letGo() {
+    commands.letGo();
+    feed.resume();
+  },
+  hasWork,
+  leave(path) {
+    commands.abandon();
+    if (path === null || path === location.pathname) location.reload();
+    else location.replace(path);
+  },
+  openChannel: openAccountChannel,
+});
+
+onAnswered("unknown", () => account.doubt());
+addEventListener("pageshow", ({ persisted }) => persisted && account.wake());
+document.addEventListener("resume", () => account.wake());
+void account.look();
 
 /** How current the page is, for whatever shows it. */
 class Line {

@@ -1,7 +1,8 @@
 // Commands go out one at a time and in order, each under one key until it has an answer.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Commands, read } from "./commands";
+import { Commands } from "./commands";
+import { read } from "./requests";
 
 interface Sent {
   path: string;

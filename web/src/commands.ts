@@ -2,6 +2,7 @@
 // that one whose answer was lost is simply sent again. Knows nothing of boards or of what a command means.
 
 import { newKey } from "./ids";
+import { ANSWER_MS_MAX, readProblem, request, UNREACHABLE, type Outcome } from "./requests";
 import type { Problem } from "./wire";
 
 /** A request that changes something. */
@@ -13,13 +14,8 @@ export interface Command {
   ifMatch?: number;
 }
 
-/** What came of it. */
-export type Outcome = { ok: true; body: unknown } | { ok: false; problem: Problem };
-
 /** More than this many changes that wait for the network is more than a person can keep in mind. */
 const WAITING_MAX = 500;
-/** An answer that takes longer is taken for lost. */
-const ANSWER_MS_MAX = 20_000;
 const WAIT_MS_MIN = 500;
 const WAIT_MS_MAX = 15_000;
 /** The server keeps answers under a key for a day. */
@@ -32,8 +28,11 @@ export class Commands {
   #last: Promise<unknown> = Promise.resolve();
   #listeners = new Set<(waiting: number, isHeldUp: boolean) => void>();
   #wake = new EventTarget();
+  /** While nothing may be sent. */
+  #gate: { opened: Promise<void>; open: () => void } | null = null;
+  #isAbandoned = false;
 
-  constructor(private readonly send: typeof fetch = (...args) => fetch(...args)) {}
+  constructor(private readonly send: typeof fetch = request) {}
 
   /** Sends a command after all that were given before. Never rejects. */
   submit(command: Command): Promise<Outcome> {
@@ -46,7 +45,27 @@ export class Commands {
 
   /** How many commands have no answer yet. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#isAbandoned ? 0 : this.#waiting;
+  }
+
+  /** Sends nothing until `letGo`: whose changes these are has to be known first. */
+  hold(): void {
+    if (this.#gate) return;
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    this.#gate = { opened, open };
+  }
+
+  letGo(): void {
+    if (this.#isAbandoned) return;
+    this.#gate?.open();
+    this.#gate = null;
+  }
+
+  /** Sends nothing any more: what waits was somebody else's. */
+  abandon(): void {
+    this.hold();
+    this.#isAbandoned = true;
   }
 
   /** Called at once and whenever the number of unanswered commands changes, or whether the first of them
@@ -81,6 +100,7 @@ export class Commands {
     const key = newKey();
     const began = Date.now();
     for (let tries = 0; ; tries++) {
+      while (this.#gate) await this.#gate.opened;
       let answer = await this.#attempt(command, key);
       if (answer === "again" && Date.now() - began > RETRY_MS_MAX)
         answer = { ok: false, problem: UNREACHABLE };
@@ -122,37 +142,10 @@ export class Commands {
   }
 }
 
-/** Reads something that is only looked at. */
-export async function read<T>(
-  path: string,
-): Promise<{ ok: true; body: T } | { ok: false; problem: Problem }> {
-  try {
-    const response = await fetch(path, {
-      headers: { Accept: "application/json" },
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
-    });
-    if (response.ok) return { ok: true, body: (await response.json()) as T };
-    return { ok: false, problem: await readProblem(response) };
-  } catch {
-    return { ok: false, problem: UNREACHABLE };
-  }
-}
-
-/** Answers of a server that is busy or restarting, or of a proxy before it. */
+/** Answers of a server that is busy or restarting, or of a proxy before it; and of one that no longer knows
+ * who asks, which is over when the same person has signed in again. */
 function isPassing(status: number): boolean {
-  return [408, 429, 502, 503, 504].includes(status);
+  return [401, 408, 429, 502, 503, 504].includes(status);
 }
 
-async function readProblem(response: Response): Promise<Problem> {
-  const problem = (await response.json().catch(() => null)) as Partial<Problem> | null;
-  return {
-    title: response.statusText,
-    code: "unknown",
-    detail: "",
-    ...problem,
-    status: response.status,
-  };
-}
-
-const UNREACHABLE: Problem = { title: "", status: 0, code: "unreachable", detail: "" };
 const TOO_MANY: Problem = { title: "", status: 0, code: "too_many_waiting", detail: "" };

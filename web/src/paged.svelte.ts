@@ -1,7 +1,7 @@
 // Something that the server gives in pages: the first one, further ones on asking, and what is shown read
 // anew. One read after the other, so that a second click or a slow answer shows nothing twice.
 
-import { read } from "./commands";
+import { read } from "./requests";
 import type { Problem } from "./wire";
 
 const PAGE = 100;

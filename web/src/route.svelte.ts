@@ -4,15 +4,23 @@ export type Page =
   | { page: "boards" }
   | { page: "board"; boardId: string; taskId: string | null }
   | { page: "deleted"; boardId: string }
+  | { page: "account" }
+  | { page: "people" }
   | { page: "unknown" };
 
 const ID = "([A-Za-z0-9_-]{1,64})";
 const BOARD = new RegExp(`^/b/${ID}(?:/t/${ID})?/?$`);
 const DELETED = new RegExp(`^/b/${ID}/deleted/?$`);
 
+// No board's id has a ~ in it.
+export const ACCOUNT_PATH = "/b/~account";
+export const PEOPLE_PATH = "/b/~people";
+
 /** What a path names. */
 export function readPath(path: string): Page {
   if (path === "/") return { page: "boards" };
+  if (path === ACCOUNT_PATH) return { page: "account" };
+  if (path === PEOPLE_PATH) return { page: "people" };
   const deleted = DELETED.exec(path);
   if (deleted) return { page: "deleted", boardId: deleted[1]! };
   const board = BOARD.exec(path);

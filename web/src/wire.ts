@@ -51,10 +51,15 @@ export interface Snapshot extends Board {
   cursor: Cursor;
 }
 
+/** Who changed something, named as of then. */
+export type By =
+  | { type: "person"; id: string; name: string }
+  | { type: "token"; id: string; name: string; tokenId: string; tokenName: string };
+
 interface Numbered {
   boardId: string;
   /** Who did it; nobody has a name without accounts. */
-  by: unknown;
+  by: By | null;
   at: string;
 }
 
@@ -92,6 +97,8 @@ export interface Problem {
   code: string;
   detail: string;
   field?: string;
+  /** Seconds to wait, where the answer named them. */
+  retryAfter?: number;
   /** The thing as it is, with a 412. */
   current?: Task | List | Board;
 }
@@ -105,13 +112,79 @@ export interface DeletedPage {
   next: string | null;
 }
 
+/** A board among others; with accounts it says what the asker is there. */
+export type ListedBoard = Board & { role?: Role };
+
 /** A page of boards. */
 export interface BoardPage {
-  boards: Board[];
+  boards: ListedBoard[];
   next: string | null;
 }
 
-export type DeletedBoard = Board & { deletedAt: string };
+export type DeletedBoard = ListedBoard & { deletedAt: string };
+
+/** What somebody may do on one board. */
+export type Role = "viewer" | "editor" | "admin";
+
+/** What a token may do at most. */
+export type Scope = "read" | "write" | "admin";
+
+export interface User {
+  id: string;
+  login: string;
+  name: string;
+  isAdmin: boolean;
+}
+
+/** Who is asking, as the server sees it. */
+export interface Me {
+  mode: "open" | "accounts";
+  user: User | null;
+  /** Accounts can be switched on here. */
+  canSetUp: boolean;
+}
+
+/** Somebody who takes part in a board. A service has no login. */
+export interface Member {
+  userId: string;
+  name: string;
+  login: string | null;
+  role: Role;
+  disabled: boolean;
+}
+
+/** A person or a service, as those see them who keep the accounts. */
+export interface Account {
+  id: string;
+  kind: "person" | "service";
+  login: string | null;
+  name: string;
+  isAdmin: boolean;
+  disabled: boolean;
+}
+
+/** A browser or program that somebody is signed in with. */
+export interface Session {
+  id: string;
+  createdAt: string;
+  seenAt: string;
+  agent: string;
+  current: boolean;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scope: Scope;
+  /** The boards that it is limited to; none: it isn't. */
+  boards: string[];
+  createdAt: string;
+  endsAt: string | null;
+  usedAt: string | null;
+}
 
 export const TITLE_CHARS_MAX = 500;
 export const NAME_CHARS_MAX = 200;
+export const PERSON_NAME_CHARS_MAX = 100;
+export const PASSWORD_CHARS_MIN = 10;
+export const PASSWORD_CHARS_MAX = 200;

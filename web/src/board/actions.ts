@@ -2,7 +2,8 @@
 // be undone. The only place that knows which request a wish becomes.
 
 import { commands, messages } from "../app.svelte";
-import type { Command, Outcome } from "../commands";
+import type { Command } from "../commands";
+import type { Outcome } from "../requests";
 import { newId } from "../ids";
 import { reason, t } from "../text";
 import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";

@@ -2,7 +2,7 @@
 // it is the same.
 
 import { expect, it } from "vitest";
-import type { Outcome } from "../commands";
+import type { Outcome } from "../requests";
 import { save } from "./edit";
 
 interface Thing {

@@ -2,7 +2,7 @@
 // field still says that, the text is saved whatever else has changed; if not, both texts go back to the
 // person. If-Match makes sure that nothing comes in between unseen.
 
-import type { Outcome } from "../commands";
+import type { Outcome } from "../requests";
 
 /** What came of saving. */
 export type Saved<T> =

@@ -2,10 +2,10 @@
 // be told about the difference. Events are folded in once a frame; nothing here draws or sends.
 
 import { SvelteMap } from "svelte/reactivity";
-import { read } from "../commands";
+import { read } from "../requests";
 import { apply } from "../fold";
 import type { Feed } from "../stream/feed";
-import type { BoardEvent, Cursor, Snapshot, SnapshotEvent, Task, TaskSummary } from "../wire";
+import type { BoardEvent, By, Cursor, Snapshot, SnapshotEvent, Task, TaskSummary } from "../wire";
 import { isAbout, isSettled, overlay, witness, type Answer, type Change, type Pending } from "./pending";
 
 /** How long a card that somebody else changed stays marked. */
@@ -20,6 +20,12 @@ const HIDDEN_FOLD_MS = 200;
 export type Opened =
   { state: "loading" | "failed" } | { state: "open"; task: Task } | { state: "gone"; task: Task | null };
 
+/** What somebody else did to a card or list a moment ago. */
+export interface Mark {
+  did: "added" | "changed" | "moved";
+  by: By | null;
+}
+
 export type Arrival = { event: BoardEvent | SnapshotEvent; cursor: Cursor };
 
 export class OpenBoard {
@@ -30,7 +36,11 @@ export class OpenBoard {
   view = $derived(this.confirmed && overlay(this.confirmed, this.#pending));
   state = $state<"loading" | "open" | "missing" | "gone" | "failed">("loading");
   /** Things that somebody else changed a moment ago. */
-  readonly marks = new SvelteMap<string, number>();
+  readonly marks = new SvelteMap<string, Mark>();
+  /** Who brought a task to its version, of those that changed while this page looked. */
+  readonly changedBy = new SvelteMap<string, { version: number; by: By }>();
+  /** The board's own end came by, rather than that of seeing it. */
+  wasDeleted = $state(false);
   opened = $state.raw<Opened | null>(null);
 
   #openedId: string | null = null;
@@ -49,6 +59,8 @@ export class OpenBoard {
       isOurs: boolean,
       before: Snapshot | null,
     ) => void = () => {},
+    /** Whether it is the person in front of this page, who may have done it elsewhere. */
+    private readonly isMe: (by: By | null) => boolean = () => false,
   ) {}
 
   /** Reads the board once, and follows it from there. */
@@ -62,6 +74,7 @@ export class OpenBoard {
     }
     this.confirmed = answer.body;
     this.state = "open";
+    this.wasDeleted = false;
     const unfollow = this.feed.follow(this.id, answer.body.cursor, {
       event: (event, cursor) => this.#arrive({ event, cursor }),
       gone: () => this.#leave(),
@@ -130,6 +143,8 @@ export class OpenBoard {
   }
 
   #arrive(arrival: Arrival): void {
+    // Of its end this page is told at once, of everything else with the next frame.
+    if (arrival.event.type === "board_deleted") this.wasDeleted = true;
     this.#arrived.push(arrival);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -160,7 +175,8 @@ export class OpenBoard {
       const before = board;
       board = apply(board, event, cursor);
       const isOurs = this.#isOurs(event);
-      if (!isOurs) this.#mark(event);
+      if (!isOurs && event.type !== "snapshot" && !this.isMe(event.by)) this.#mark(event);
+      this.#remember(event);
       this.#followOpened(event, before);
       if (before && board) for (const pending of this.#pending) witness(pending, before, board);
       if (board) this.#dropSettled(board);
@@ -178,12 +194,18 @@ export class OpenBoard {
     return id !== null && this.#pending.some((pending) => isAbout(pending, id));
   }
 
-  #mark(event: BoardEvent | SnapshotEvent): void {
+  #mark(event: BoardEvent): void {
     const id = thingOf(event);
     if (id === null || event.type.endsWith("_deleted")) return;
-    const at = Date.now();
-    this.marks.set(id, at);
-    setTimeout(() => this.marks.get(id) === at && this.marks.delete(id), MARK_MS);
+    const mark: Mark = { did: deedOf(event), by: event.by };
+    this.marks.set(id, mark);
+    setTimeout(() => this.marks.get(id) === mark && this.marks.delete(id), MARK_MS);
+  }
+
+  #remember(event: BoardEvent | SnapshotEvent): void {
+    if (event.type === "task_deleted") this.changedBy.delete(event.taskId);
+    else if ("task" in event && event.by)
+      this.changedBy.set(event.task.id, { version: event.task.version, by: event.by });
   }
 
   #followOpened(event: BoardEvent | SnapshotEvent, before: Snapshot | null): void {
@@ -228,6 +250,11 @@ export class OpenBoard {
   #drop(pending: Pending): void {
     this.#pending = this.#pending.filter((other) => other !== pending);
   }
+}
+
+function deedOf({ type }: BoardEvent): Mark["did"] {
+  if (type.endsWith("_created")) return "added";
+  return type.endsWith("_moved") ? "moved" : "changed";
 }
 
 /** The id of the list or task that an event is about. */

@@ -21,6 +21,8 @@ const feed: Feed = {
     return () => {};
   },
   onState: () => () => {},
+  pause() {},
+  resume() {},
   close() {},
 };
 

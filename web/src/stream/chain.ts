@@ -143,7 +143,7 @@ export class Chain {
     if (answer.status === 404) return this.gone();
     // A log that forgets faster than it can be read: not again without a wait.
     if (answer.status === 410 && !this.#afterSnapshot) return this.#readBoard();
-    if (answer.status !== 200) return this.#retry();
+    if (answer.status !== 200) return this.#retry(answer.status);
     this.#afterSnapshot = false;
     const page = answer.body as EventPage;
     for (const { id, data } of page.events) {
@@ -158,7 +158,7 @@ export class Chain {
     this.#request = this.env.getJson(`/boards/${this.boardId}`, (answer) => {
       this.#request = null;
       if (answer.status === 404) return this.gone();
-      if (answer.status !== 200) return this.#retry();
+      if (answer.status !== 200) return this.#retry(answer.status);
       const board = answer.body as Snapshot;
       this.#afterSnapshot = true;
       this.#deliver({ previous: this.#cursor, cursor: board.cursor, event: { type: "snapshot", board } });
@@ -166,8 +166,13 @@ export class Chain {
     });
   }
 
-  #retry(): void {
+  #retry(status: number): void {
     this.#afterSnapshot = false;
+    // Nobody is signed in: whoever changes that has it tried again.
+    if (status === 401) {
+      this.#wait = () => {};
+      return;
+    }
     const waitMs = retryWaitMs(this.#failures++, this.env.random());
     this.#wait = this.env.after(waitMs, () => this.#read());
   }

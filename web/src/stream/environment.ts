@@ -1,6 +1,8 @@
 // What the stream's keepers need of the world: a clock, timers, chance, a channel between tabs, event
 // streams and requests. Here is the browser's; tests hand in a simulated one.
 
+import { request } from "../requests";
+
 /** Undoes what it came from. Calling it again does nothing. */
 export type Stop = () => void;
 
@@ -97,7 +99,7 @@ function getJson(url: string, limitMs: number, done: (answer: Answer) => void): 
         cache: "no-store",
         signal: control.signal,
       } as const;
-      const response = await fetch(url, init);
+      const response = await request(url, init);
       answer = { status: response.status, body: response.ok ? await response.json() : null };
     } catch {
       // No answer, or half of one: the caller tries again.

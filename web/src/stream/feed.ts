@@ -38,6 +38,9 @@ export interface Feed {
   follow(boardId: string, cursor: Cursor, sink: BoardSink): () => void;
   /** Called at once and at each change. Returns how to stop. */
   onState(listener: (state: ConnectionState) => void): () => void;
+  /** Asks for nothing until `resume`, which goes on from where all boards are. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -60,6 +63,7 @@ export class TabFeed implements Feed {
   /** Since when the page isn't current. */
   #lostAt: number | null = null;
   #timer: Stop | null = null;
+  #isPaused = false;
 
   constructor(private readonly env: Environment) {
     this.#tabs = new Tabs(env, {
@@ -75,7 +79,7 @@ export class TabFeed implements Feed {
     });
     this.#signals = [
       env.on("leave", () => this.#tabs.leave()),
-      env.on("back", () => this.#tabs.enter()),
+      env.on("back", () => this.#isPaused || this.#tabs.enter()),
       env.on("visible", () => this.#hurry()),
       env.on("online", () => this.#hurry()),
       env.on("offline", () => this.#doubt()),
@@ -108,6 +112,17 @@ export class TabFeed implements Feed {
     this.#listeners.add(listener);
     listener(this.#state);
     return () => this.#listeners.delete(listener);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#tabs.leave();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#hurry();
   }
 
   close(): void {
@@ -183,6 +198,7 @@ export class TabFeed implements Feed {
   // What the browser says.
 
   #hurry(): void {
+    if (this.#isPaused) return;
     this.#tabs.enter();
     this.#tabs.speak(true);
     for (const chain of this.#chains) chain.hurry();

@@ -1,7 +1,8 @@
 // Everything the interface says, in English. Components hold no words of their own; another language is
 // another file of this shape.
 
-import { NAME_CHARS_MAX, TITLE_CHARS_MAX } from "../wire";
+import { NAME_CHARS_MAX, PASSWORD_CHARS_MIN, TITLE_CHARS_MAX } from "../wire";
+import type { Role, Scope } from "../wire";
 
 const plural = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`;
 
@@ -17,6 +18,8 @@ export const en = {
   restore: "Restore",
   loading: "Loading…",
   messages: "Messages",
+  notLoaded: "This part could not be loaded",
+  notLoadedHint: "The server did not answer. Nothing is lost.",
 
   boards: {
     title: "Boards",
@@ -50,6 +53,8 @@ export const en = {
     missingHint: "It may have been deleted, or the address may be wrong.",
     gone: "This board was deleted",
     goneHint: "Somebody deleted it. For 30 days it can be brought back.",
+    lost: "You can't see this board any more",
+    lostHint: "It was deleted, or somebody took you off it.",
     failed: "The board can't be read right now",
     failedHint: "The server doesn't answer. What you see comes back as soon as it does.",
     empty: "This board has no lists yet",
@@ -116,6 +121,7 @@ export const en = {
     inList: (list: string) => `in ${list}`,
     created: (when: string) => `Created ${when}`,
     changed: (when: string) => `changed ${when}`,
+    changedBy: (when: string, who: string) => `changed ${when} by ${who}`,
     copyLink: "Copy link",
     copied: "Link copied",
     notCopied: "The browser did not allow it. The link stands in its address bar.",
@@ -156,9 +162,9 @@ export const en = {
 
   remote: {
     taskGone: (title: string) => `“${title}” is not on this board any more`,
-    listDeleted: (name: string) => `Somebody deleted the list “${name}”`,
-    addingEnded: (list: string, draft: string) =>
-      `Somebody deleted the list “${list}” while you were typing: ${draft}`,
+    listDeleted: (who: string, name: string) => `${who} deleted the list “${name}”`,
+    addingEnded: (who: string, list: string, draft: string) =>
+      `${who} deleted the list “${list}” while you were typing: ${draft}`,
     dragEnded: (title: string) => `“${title}” left the board while you were moving it`,
     typingEnded: (title: string, draft: string) =>
       `“${title}” left the board while you were typing: ${draft}`,
@@ -227,6 +233,16 @@ export const en = {
     board_full: "The board is full: 10,000 tasks or 200 lists.",
     version_mismatch: "It has been changed since.",
     invalid: "The server doesn't take this text.",
+    not_signed_in: "You are signed out.",
+    not_allowed: "You may look at this board, but not do that.",
+    wrong_login: "That login and password don't go together.",
+    wrong_password: "That isn't your password.",
+    wrong_code: "That isn't the code that the server printed.",
+    https_needed:
+      "Signing in needs an encrypted connection: open this page with https://. Whoever runs the server can set that up.",
+    last_admin: "Somebody has to be admin. Make somebody else admin first.",
+    login_taken: "Somebody has this login already.",
+    tooOften: (wait: string) => `Too many tries. Try again in ${wait}.`,
     too_large: "That is too much text.",
     other: (detail: string) => detail || "The server refused it.",
     notMoved: (why: string) => `Not moved. ${why}`,
@@ -235,6 +251,204 @@ export const en = {
     notAdded: (why: string) => `Not added. ${why}`,
     notRestored: (why: string) => `Not restored. ${why}`,
     notUndone: (why: string) => `Can't be undone. ${why}`,
+  },
+
+  by: {
+    somebody: "Somebody",
+    you: "You",
+    byYou: "you",
+    token: (name: string, token: string) => `${name}’s token ${token}`,
+    did: {
+      added: (who: string) => `Added by ${who}`,
+      changed: (who: string) => `Changed by ${who}`,
+      moved: (who: string) => `Moved by ${who}`,
+    },
+  },
+
+  signIn: {
+    title: "Sign in",
+    signedOut: "You are signed out",
+    switchedOn: "Accounts were switched on",
+    again: (name: string, waiting: number) =>
+      `Sign in again as ${name} to go on where you were. What was typed is kept` +
+      (waiting === 0
+        ? "."
+        : `, and so ${waiting === 1 ? "is" : "are"} ${plural(waiting, "change", "changes")} not sent yet.`),
+    login: "Login",
+    submit: "Sign in",
+    forgotten: "No account yet, or forgot the password? An admin of this server can make you a link.",
+  },
+
+  password: {
+    label: "Password",
+    new: "New password",
+    current: "Current password",
+    rule: `At least ${PASSWORD_CHARS_MIN} characters. Several words are fine.`,
+    show: (label: string) => `Show: ${label}`,
+    showShort: "Show",
+    change: "Change password",
+    changeHint: "Everywhere else you are signed out.",
+    changed: "Password changed. Everywhere else you are signed out.",
+  },
+
+  invite: {
+    title: "Welcome",
+    hint: "Choose the password that you will sign in with.",
+    hintFor: (name: string) =>
+      `Choose the password that you will sign in with. ${name} is signed in here now, and is signed out by this if you are somebody else.`,
+    submit: "Set password and sign in",
+    gone: "This link was used already, or is too old. Ask whoever sent it for a new one.",
+  },
+
+  setUp: {
+    link: "Switch accounts on",
+    title: "Switch accounts on",
+    hint: "From then on everybody signs in, and sees only the boards they take part in. You become the first admin, of this server and of all its boards. This can't be switched off again here.",
+    code: "Code",
+    codeHint: "The server printed it when it started.",
+    submit: "Switch accounts on",
+  },
+
+  replaced: {
+    title: (name: string) => `${name} is signed in now`,
+    hint: (name: string, waiting: number) =>
+      waiting === 0
+        ? `This page still holds what ${name} typed. It is not sent under another name.`
+        : `This page still holds ${plural(waiting, "change", "changes")} of ${name}. They are not sent under another name.`,
+    again: (name: string) => `Sign in as ${name}`,
+    discard: (name: string) => `Discard that and go on as ${name}`,
+  },
+
+  user: {
+    menu: (name: string) => `Signed in as ${name}`,
+    account: "Your account",
+    signOut: "Sign out",
+    signOutTitle: "Sign out and discard what isn't saved?",
+    signOutHint: (waiting: number) =>
+      waiting === 0
+        ? "Something was typed and not saved."
+        : `${plural(waiting, "change", "changes")} could not be sent yet.`,
+    notSignedOut: (why: string) => `Not signed out. ${why}`,
+    name: "Name",
+    nameHint: (login: string) => `What others see. You sign in as ${login}.`,
+    renamed: "Name saved",
+  },
+
+  sessions: {
+    title: "Where you are signed in",
+    hint: "A session ends by itself after 30 days without use.",
+    agent: (browser: string, system: string | null) => (system ? `${browser} on ${system}` : browser),
+    unknown: "Unknown program",
+    current: "This browser",
+    seen: (seen: string, created: string) => `Last used ${seen}, signed in ${created}`,
+    end: "Sign out",
+    ended: "Signed out there",
+    endAll: "Sign out everywhere",
+    endAllTitle: "Sign out everywhere?",
+    endAllHint: "On every device, this one too. What isn't saved here is lost.",
+  },
+
+  tokens: {
+    title: "Tokens",
+    hint: "For scripts and other programs that act in your name.",
+    none: "No tokens yet.",
+    make: "New token",
+    create: "Make token",
+    name: "Name of the token",
+    nameHint: "What it is for. Others see it beside what it changes.",
+    scope: "May",
+    scopes: { read: "Read", write: "Read and change", admin: "Everything you may" } satisfies Record<
+      Scope,
+      string
+    >,
+    expiry: "Ends",
+    days: (days: number | null) => (days === null ? "Never" : days === 365 ? "In a year" : `In ${days} days`),
+    boards: "Boards",
+    boardsHint: "Without a choice it may on all of them.",
+    allBoards: "all boards",
+    used: (when: string) => `used ${when}`,
+    unused: "never used",
+    ends: (when: string) => `ends ${when}`,
+    endless: "doesn't end",
+    secret: "The token",
+    secretHint: "Copy it now: it is shown this once, and kept nowhere.",
+    revoke: "Revoke",
+    revokeTitle: (name: string) => `Revoke “${name}”?`,
+    revokeHint: "Whatever uses it is cut off at once, for good.",
+    revoked: (name: string) => `“${name}” is revoked`,
+  },
+
+  secret: {
+    copy: "Copy",
+    copied: "Copied",
+    notCopied: "The browser did not allow it. It is selected: copy it with the keys.",
+    done: "Done",
+  },
+
+  members: {
+    title: "Members",
+    of: (board: string) => `Members of “${board}”`,
+    roles: { viewer: "Viewer", editor: "Editor", admin: "Admin" } satisfies Record<Role, string>,
+    rolesLong: {
+      viewer: "Viewer: looks",
+      editor: "Editor: changes tasks and lists",
+      admin: "Admin: also members and the board itself",
+    } satisfies Record<Role, string>,
+    nowYouAre: {
+      viewer: "You are a viewer of this board now: you may look, but not change it.",
+      editor: "You are an editor of this board now.",
+      admin: "You are an admin of this board now.",
+    } satisfies Record<Role, string>,
+    onlyLook: "You are a viewer of this board: you may look, but not change it.",
+    you: "(you)",
+    login: "Login of somebody who has an account",
+    loginHint: "They see the board at once.",
+    role: "Role",
+    roleOf: (name: string) => `Role of ${name}`,
+    add: "Add member",
+    added: (name: string) => `Added ${name}`,
+    changed: (name: string, role: string) => `${name} is ${role} now`,
+    unknown: "Nobody has this login. An admin of the server can add people.",
+    remove: "Remove",
+    removed: (name: string) => `Removed ${name}`,
+    removeTitle: (name: string) => `Remove ${name}?`,
+    removeHint: "They stop seeing the board at once.",
+    leave: "Leave",
+    leaveTitle: (board: string) => `Leave “${board}”?`,
+    leaveHint: "You stop seeing it at once. An admin of the board can add you again.",
+    left: (board: string) => `You left “${board}”`,
+  },
+
+  people: {
+    title: "People",
+    list: "Everybody",
+    add: "Add person",
+    addHint: "They get a link, good once and for seven days, and choose a password with it.",
+    name: "Name",
+    loginHint: "To sign in with: letters, digits and . _ - @ +",
+    more: "Show more people",
+    actions: (name: string) => `Actions for ${name}`,
+    service: "service",
+    admin: "admin of this server",
+    disabled: "disabled",
+    invite: "New link to set a password",
+    link: (name: string) => `Link for ${name}`,
+    linkHint: "Copy it now and send it to them: it is shown this once. A newer link ends it.",
+    makeAdmin: "Make admin of this server",
+    noAdmin: "Take back admin",
+    disable: "Disable",
+    enable: "Enable",
+    disableTitle: (name: string) => `Disable ${name}?`,
+    disableHint: "They are signed out at once, everywhere, and their tokens stop. You can enable them again.",
+    saved: (name: string) => `${name}: saved`,
+    addService: "Add service",
+    serviceName: "Name of the service",
+    serviceHint:
+      "An account for a program. It has no password, only tokens, and takes part in boards like a person.",
+    serviceAdded: (name: string) => `Added “${name}”`,
+    tokens: "Tokens",
+    tokensOf: (name: string) => `Tokens of ${name}`,
+    tokensHint: "For the programs that act as this service.",
   },
 
   notFound: "There is no page at this address",

@@ -10,9 +10,23 @@ export const LANGUAGE = "en";
 
 /** Why something was refused, in words for the person who asked. */
 export function reason(problem: Problem): string {
+  if (problem.status === 429) return t.refusal.tooOften(duration(problem.retryAfter ?? 60));
   const words: unknown = t.refusal[problem.code as keyof Text["refusal"]];
   if (problem.code === "invalid") return problem.detail || t.refusal.invalid;
   return typeof words === "string" ? words : t.refusal.other(problem.detail);
+}
+
+/** How long to wait, as a person would say it. */
+export function duration(seconds: number): string {
+  const [count, unit] = seconds < 90 ? [seconds, "second"] : [seconds / 60, "minute"];
+  return new Intl.NumberFormat(LANGUAGE, { style: "unit", unit, unitDisplay: "long" }).format(
+    Math.ceil(count),
+  );
+}
+
+/** The day of a moment. */
+export function day(moment: string | number): string {
+  return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium" }).format(new Date(moment));
 }
 
 /** A moment as a person would say it: "3 minutes ago", else the date and time. */
@@ -23,5 +37,5 @@ export function ago(moment: string | number, now = Date.now()): string {
   if (seconds > -3_600) return relative.format(Math.round(seconds / 60), "minute");
   if (seconds > -86_400) return relative.format(Math.round(seconds / 3_600), "hour");
   if (seconds > -7 * 86_400) return relative.format(Math.round(seconds / 86_400), "day");
-  return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium" }).format(new Date(moment));
+  return day(moment);
 }

@@ -3,6 +3,7 @@
 
 import { getContext, setContext, tick } from "svelte";
 import { SvelteMap } from "svelte/reactivity";
+import type { BoardRole } from "../account/role.svelte";
 import type { OpenBoard } from "../board/open.svelte";
 import type { ListWithTasks, TaskSummary } from "../wire";
 import { focusTask, type Drag } from "./drag.svelte";
@@ -59,7 +60,20 @@ export class BoardUi {
     return shown.some((task) => task.id === this.currentId) ? this.currentId : (shown[0]?.id ?? null);
   });
 
-  constructor(readonly board: OpenBoard) {}
+  constructor(
+    readonly board: OpenBoard,
+    readonly rights: BoardRole,
+  ) {}
+
+  get mayEdit(): boolean {
+    return this.rights.mayEdit;
+  }
+
+  /** Whether something is typed that isn't sent. */
+  isTyped(): boolean {
+    const drafts = [this.draft, ...this.descriptions.values()];
+    return !!this.composer?.text.trim() || drafts.some((draft) => draft && draft.text !== draft.base);
+  }
 
   #filtered(list: ListWithTasks): ListWithTasks {
     const known = this.#left.get(list);

@@ -9,8 +9,10 @@ import type { BoardUi } from "./board-ui.svelte";
 import type { Item } from "./Menu.svelte";
 
 export function taskMenu(ui: BoardUi, task: TaskSummary): Item[] {
+  const open: Item = { label: t.task.open, icon: "board", action: () => openTask(ui, task.id) };
+  if (!ui.mayEdit) return [open];
   return [
-    { label: t.task.open, icon: "board", action: () => openTask(ui, task.id) },
+    open,
     { label: t.task.edit, icon: "pen", action: () => ui.edit(task) },
     { label: t.task.moveTo, icon: "move", action: () => (ui.moving = task) },
     { label: t.task.delete, icon: "trash", isDanger: true, action: () => removeTask(ui, task) },
