@@ -160,7 +160,9 @@ export interface Account {
   login: string | null;
   name: string;
   isAdmin: boolean;
-  disabled: boolean;
+  /** Whether a person has chosen one; before that there is only the link they were given. */
+  hasPassword: boolean;
+  disabledAt: string | null;
 }
 
 /** A browser or program that somebody is signed in with. */
@@ -176,8 +178,8 @@ export interface Token {
   id: string;
   name: string;
   scope: Scope;
-  /** The boards that it is limited to; none: it isn't. */
-  boards: string[];
+  /** The boards that it is limited to, as far as they are still there; `null`: it isn't. */
+  boards: string[] | null;
   createdAt: string;
   endsAt: string | null;
   usedAt: string | null;
