@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Commands } from "./commands";
-import { read } from "./requests";
+import { onAnswered, read } from "./requests";
 
 interface Sent {
   path: string;
@@ -128,4 +128,49 @@ it("reading tells a body, a refusal and silence apart", async () => {
   expect(await read("/a")).toEqual({ ok: true, body: [1] });
   expect(await read("/b")).toMatchObject({ ok: false, problem: { status: 404, code: "not_found" } });
   expect(await read("/c")).toMatchObject({ ok: false, problem: { status: 0, code: "unreachable" } });
+});
+
+it("a change that was answered 401 is kept, and sent under its key when it may be", async () => {
+  const { sent, commands } = networkOf(refusal(401, "not_signed_in"), ok("done"), ok("next"));
+  const outcomes = ["/a", "/b"].map((path) => commands.submit({ method: "POST", path }));
+  await vi.advanceTimersByTimeAsync(0);
+  commands.hold();
+  await vi.advanceTimersByTimeAsync(600_000);
+  commands.retryNow();
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(sent).toHaveLength(1);
+  expect(commands.waiting).toBe(2);
+  commands.letGo();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await Promise.all(outcomes)).toMatchObject([{ body: "done" }, { body: "next" }]);
+  expect(sent[1]!.headers["Idempotency-Key"]).toBe(sent[0]!.headers["Idempotency-Key"]);
+});
+
+it("what was abandoned is never sent, and keeps nobody from leaving", async () => {
+  const { sent, commands } = networkOf();
+  commands.hold();
+  void commands.submit({ method: "POST", path: "/" });
+  await vi.advanceTimersByTimeAsync(0);
+  commands.abandon();
+  commands.letGo();
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(sent).toEqual([]);
+  expect(commands.waiting).toBe(0);
+});
+
+it("a refusal for too many tries says how long to wait", async () => {
+  const headers = { "Retry-After": "40" };
+  vi.stubGlobal("fetch", () => Promise.resolve(new Response("{}", { status: 429, headers })));
+  expect(await read("/a")).toMatchObject({ problem: { status: 429, retryAfter: 40 } });
+});
+
+it("who listens hears of answers 401 and 403, whatever was asked", async () => {
+  const heard: string[] = [];
+  const stops = (["unknown", "not_allowed"] as const).map((word) => onAnswered(word, () => heard.push(word)));
+  for (const status of [200, 401, 404, 403]) {
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response("{}", { status })));
+    await read("/a");
+  }
+  expect(heard).toEqual(["unknown", "not_allowed"]);
+  for (const stop of stops) stop();
 });

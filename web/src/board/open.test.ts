@@ -1,8 +1,8 @@
 // One open board when answers and events cross.
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { BoardSink, Feed } from "../stream/feed";
-import type { BoardEvent, Snapshot, Task } from "../wire";
+import type { BoardEvent, By, Snapshot, Task } from "../wire";
 import { OpenBoard } from "./open.svelte";
 
 const times = { version: 1, createdAt: "", updatedAt: "" };
@@ -82,4 +82,70 @@ test("a board that was closed folds nothing in and tells nobody", async () => {
   board.close();
   vi.advanceTimersByTime(1_000);
   expect(told).not.toHaveBeenCalled();
+});
+
+describe("who did it", () => {
+  const ada = { type: "person", id: "user_a", name: "Ada" } as const;
+  const script = {
+    type: "token",
+    id: "user_a",
+    name: "Ada",
+    tokenId: "token_1",
+    tokenName: "script",
+  } as const;
+  const changedBy = (by: By | null, version: number): BoardEvent => ({
+    type: "task_updated",
+    task: { ...task, version },
+    boardId: "board",
+    by,
+    at: "",
+  });
+
+  async function openedBy(me: string): Promise<OpenBoard> {
+    const board = new OpenBoard("board", feed, undefined, (by) => by?.type === "person" && by.id === me);
+    const loaded = board.load();
+    answers.get("/boards/board")!(snapshot);
+    await loaded;
+    return board;
+  }
+
+  test("a card that somebody else changed is marked with their name", async () => {
+    const board = await openedBy("user_b");
+    sink.event(changedBy(ada, 2), "2");
+    vi.advanceTimersByTime(1_000);
+    expect(board.marks.get("one")).toEqual({ did: "changed", by: ada });
+    vi.advanceTimersByTime(5_000);
+    expect(board.marks.size).toBe(0);
+  });
+
+  test("what the same person did on another device isn't marked; what their token did is", async () => {
+    const board = await openedBy("user_a");
+    sink.event(changedBy(ada, 2), "2");
+    vi.advanceTimersByTime(1_000);
+    expect(board.marks.size).toBe(0);
+    sink.event(changedBy(script, 3), "3");
+    vi.advanceTimersByTime(1_000);
+    expect(board.marks.get("one")?.by).toEqual(script);
+  });
+
+  test("the last change of a task is known with the version that it made", async () => {
+    const board = await openedBy("user_b");
+    sink.event(changedBy(ada, 2), "2");
+    sink.event(changedBy(null, 3), "3");
+    vi.advanceTimersByTime(1_000);
+    expect(board.changedBy.get("one")).toEqual({ version: 2, by: ada });
+    sink.event(deleted, "4");
+    vi.advanceTimersByTime(1_000);
+    expect(board.changedBy.size).toBe(0);
+  });
+});
+
+test("a board that was deleted is told from one that may not be seen any more", async () => {
+  const lost = await opened();
+  sink.gone();
+  expect([lost.state, lost.wasDeleted]).toEqual(["gone", false]);
+  const gone = await opened();
+  sink.event({ type: "board_deleted", boardId: "board", by: null, at: "" }, "2");
+  sink.gone();
+  expect([gone.state, gone.wasDeleted]).toEqual(["gone", true]);
 });

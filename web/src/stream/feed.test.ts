@@ -510,3 +510,38 @@ describe("what the page says of itself", () => {
     expect(tab!.states).toEqual(["connecting", "live"]);
   });
 });
+
+describe("nobody is signed in", () => {
+  test("a page that waits for somebody asks for nothing, whatever happens, and then goes on where it was", () => {
+    const tabs = open("a", "a", "b");
+    world.server.mode = "signed out";
+    world.server.cut();
+    world.run(2_000);
+    for (const tab of tabs) tab.feed.pause();
+    world.run(5_000);
+    const asked = () => [...world.server.opened, ...tabs.flatMap((tab) => tab.requests)].length;
+    const before = asked();
+    world.server.append("a");
+    world.run(120_000);
+    expect(asked()).toBe(before);
+    expect(world.server.watches.size).toBe(0);
+    world.server.mode = "up";
+    for (const tab of tabs) tab.feed.resume();
+    world.run(10_000);
+    expectAllRight(tabs);
+    holder();
+  });
+
+  test("a board whose log was answered 401 is read again when somebody has signed in", () => {
+    const [tab] = open("a");
+    world.server.mode = "signed out";
+    world.server.cut();
+    for (let at = 0; at < 20; at++) world.server.append("a");
+    world.run(60_000);
+    tab!.feed.pause();
+    world.server.mode = "up";
+    tab!.feed.resume();
+    world.run(10_000);
+    expectAllRight([tab!]);
+  });
+});

@@ -339,7 +339,7 @@ interface Log {
 }
 
 /** What the server does with a new stream. */
-export type Mode = "up" | "refuses" | "unreachable" | "drains" | "hangs";
+export type Mode = "up" | "refuses" | "unreachable" | "drains" | "hangs" | "signed out";
 
 interface Watch {
   handlers: StreamHandlers;
@@ -442,7 +442,7 @@ export class Server {
     const alive = boards.filter((boardId) => this.logs.get(boardId)?.gone === false);
     if (this.mode === "hangs") return;
     if (this.mode === "unreachable") return this.#send(watch, () => watch.handlers.error(false));
-    if (this.mode === "refuses" || alive.length === 0)
+    if (this.mode === "refuses" || this.mode === "signed out" || alive.length === 0)
       return this.#send(watch, () => watch.handlers.error(true));
     if (this.mode === "drains") return this.#end(watch);
     this.watches.add(watch);
@@ -506,6 +506,7 @@ export class Server {
   #answer(url: string): Answer {
     if (this.mode === "unreachable" || this.mode === "hangs") return { status: 0, body: null };
     if (this.mode === "refuses") return { status: 502, body: null };
+    if (this.mode === "signed out") return { status: 401, body: null };
     const [, boardId = ""] = /^\/boards\/([^/?]+)/.exec(url) ?? [];
     const log = this.logs.get(boardId);
     if (log === undefined || log.gone) return { status: 404, body: null };
