@@ -15,7 +15,9 @@ export default defineConfig({
   server: {
     // `npm run dev` beside a server on its default address; only what is no page goes there.
     proxy: Object.fromEntries(
-      ["/boards", "/lists", "/tasks", "/events", "/healthz"].map((path) => [path, "http://localhost:3000"]),
+      ["boards", "lists", "tasks", "events", "healthz", "me", "setup", "session", "invites", "users"].map(
+        (name) => [`^/${name}(/|\\?|$)`, "http://localhost:3000"],
+      ),
     ),
   },
 });

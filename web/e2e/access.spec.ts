@@ -1,30 +1,8 @@
 // For everybody: no rule of axe is broken on any screen, light and dark; the main job is done with keys
 // alone, and by what a screen reader hears.
-import AxeBuilder from "@axe-core/playwright";
+import { expectClean } from "./axe.ts";
 import { expect, test, USUAL, type Person, type World } from "./people.ts";
 import { Server, Api } from "./server.ts";
-
-/** Every rule in one state, and those of colour in its dark look too, which differs in nothing else. */
-async function expectClean(person: Person, state: string): Promise<void> {
-  await expectCleanIn(person, "light", state, (axe) => axe);
-  await expectCleanIn(person, "dark", state, (axe) =>
-    axe.withRules(["color-contrast", "link-in-text-block"]),
-  );
-}
-
-async function expectCleanIn(
-  { page }: Person,
-  colorScheme: "light" | "dark",
-  state: string,
-  narrow: (axe: AxeBuilder) => AxeBuilder,
-): Promise<void> {
-  await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-  // Colours that fade are judged when they have.
-  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
-  const { violations } = await narrow(new AxeBuilder({ page }).setLegacyMode()).analyze();
-  const found = violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((node) => node.html) }));
-  expect(found, `${state}, ${colorScheme}`).toEqual([]);
-}
 
 async function comeToBoard(world: World): Promise<Person> {
   const board = await world.board({

@@ -132,7 +132,7 @@ export class World {
   constructor(
     private readonly browser: Browser,
     readonly server: Server,
-    readonly api: Api,
+    public api: Api,
   ) {}
 
   /** A board with these lists and tasks, made through the API. */

@@ -15,6 +15,8 @@ const POLL_MS = 50;
 
 export class Server {
   #process: ChildProcess | null = null;
+  /** What switches accounts on, as it was said at the last start. */
+  setUpCode = "";
 
   private constructor(
     readonly port: number,
@@ -36,8 +38,9 @@ export class Server {
     const args = ["serve", "--listen", `127.0.0.1:${port}`, "--data", join(this.folder, "board.db")];
     if (WEB_DIR !== undefined) args.push("--web-dir", WEB_DIR);
     const started = spawn(BINARY, [...args, "--no-demo", "--log", "error"], {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "pipe"],
     });
+    started.stderr.setEncoding("utf8").on("data", (text: string) => this.#said(text));
     this.#process = started;
     const endIt = () => started.kill("SIGKILL");
     process.once("exit", endIt);
@@ -48,6 +51,12 @@ export class Server {
       if (Date.now() > until) throw new Error("the server doesn't answer");
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  #said(text: string): void {
+    const code = / and type (\S+)$/m.exec(text);
+    if (code) this.setUpCode = code[1]!;
+    else process.stderr.write(text);
   }
 
   /** Ends it as an operator does. */
@@ -87,19 +96,27 @@ export class Server {
 
 /** Somebody else, who uses the API. */
 export class Api {
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly url: string,
+    private readonly credential: Record<string, string> = {},
+  ) {}
 
   /** The same through another port. */
   at(port: number): Api {
-    return new Api(urlOf(port));
+    return new Api(urlOf(port), this.credential);
+  }
+
+  /** Asks, and takes whatever answer comes. */
+  ask(method: string, path: string, body?: unknown): Promise<Response> {
+    return fetch(this.url + path, {
+      method,
+      headers: { accept: "application/json", "content-type": "application/json", ...this.credential },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
   }
 
   async send<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: { accept: "application/json", "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
+    const response = await this.ask(method, path, body);
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (response.status === 204 ? null : await response.json()) as T;
   }

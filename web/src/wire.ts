@@ -162,7 +162,7 @@ export interface Account {
   isAdmin: boolean;
   /** Whether a person has chosen one; before that there is only the link they were given. */
   hasPassword: boolean;
-  disabledAt: string | null;
+  disabled: boolean;
 }
 
 /** A browser or program that somebody is signed in with. */
