@@ -143,6 +143,37 @@ test("a card's title that is being typed isn't saved by the sign-in that covers 
   expect(await house.titles(board)).toEqual(USUAL);
 });
 
+test("a question that was open stands behind the sign-in, and is there again after it", async ({ house }) => {
+  house.expectComplaint(/status of 401/);
+  const board = await house.board();
+  const a = await house.come(board.path, house.ada.signedIn);
+  await a.isLive();
+  await a.choose("Board menu", "Members");
+  await expect(choice(a, "Role of Ada")).toBeVisible();
+  await house.ada.api.send("DELETE", "/me/sessions");
+  await expect(title(a, "You are signed out")).toBeVisible();
+  await expect(a.page.getByText("Members of")).not.toBeVisible();
+  await house.signIn(a, "ada");
+  await expect(choice(a, "Role of Ada")).toBeVisible();
+  await a.press("Escape");
+  await expect(a.dialog).toHaveCount(0);
+  await expect(a.button("Board menu")).toBeFocused();
+});
+
+test("an invitation that is opened over what is being typed keeps it", async ({ house }) => {
+  const board = await house.board();
+  const a = await house.come(board.path, house.ada.signedIn);
+  await a.isLive();
+  await a.button("Add a task to Done").click();
+  await a.field("Add a task to Done").fill("half a thought");
+  await a.page.evaluate(() => (location.hash = "#invite=bci_something"));
+  await expect(title(a, "Welcome")).toBeVisible();
+  expect(new URL(a.page.url()).hash).toBe("");
+  await a.button("Cancel").click();
+  await expect(a.field("Add a task to Done")).toHaveValue("half a thought");
+  await expect(a.field("Add a task to Done")).toBeFocused();
+});
+
 test("changes that could not be sent are sent when the same person is back, and not as another", async ({
   house,
 }) => {

@@ -44,6 +44,10 @@ export const account = new Account({
 onAnswered("unknown", () => account.doubt());
 addEventListener("pageshow", ({ persisted }) => persisted && account.wake());
 document.addEventListener("resume", () => account.wake());
+// Somebody may have signed in elsewhere, where no channel leads from there to here.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && account.standing.is === "out") void account.look();
+});
 void account.look();
 
 /** How current the page is, for whatever shows it. */

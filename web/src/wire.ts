@@ -154,7 +154,7 @@ export interface Member {
 }
 
 /** A person or a service, as those see them who keep the accounts. */
-export interface Account {
+export interface ListedUser {
   id: string;
   kind: "person" | "service";
   login: string | null;

@@ -33,7 +33,7 @@ export type Word = "changing" | "changed";
 
 /** A server that doesn't answer is asked again after this long, doubling. */
 const RETRY_MS = 1_000;
-const RETRY_MS_MAX = 15_000;
+const RETRY_MS_MAX = 5_000;
 /** A tab that was about to change the cookie and said no more has gone. */
 const CHANGING_MS_MAX = 30_000;
 
