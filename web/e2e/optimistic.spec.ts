@@ -116,6 +116,27 @@ test("tasks that are refused go back to the box that they were typed in", async 
   await world.expectSame(board, a);
 });
 
+test("a task on its way to a list that was deleted is back in the box when the list is", async ({
+  world,
+}) => {
+  world.expectComplaint(/status of 422/);
+  const board = await world.board();
+  const a = await world.open(board);
+  let go = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  await a.page.route("**/tasks", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await a.add("Doing", "on its way");
+  await world.api.send("DELETE", `/lists/${board.ids["Doing"]}`);
+  await expect(a.list("Doing")).toHaveCount(0);
+  go();
+  await expect(a.toast(/^Not added/)).toBeVisible();
+  await world.api.send("POST", `/lists/${board.ids["Doing"]}/restore`);
+  await expect(a.field("Add a task to Doing")).toHaveValue("on its way");
+});
+
 test("a real limit refuses: the two hundred and first list", async ({ world }) => {
   world.expectComplaint(/status of 409/);
   const board = await world.board({});
