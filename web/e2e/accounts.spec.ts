@@ -34,7 +34,7 @@ test("accounts are switched on from the page, and whoever was there has to sign 
   await a.field("New password").fill(PASSWORD);
   await a.press("Enter");
   await expect(a.page.getByRole("alert")).toContainText("That isn't the code");
-  await a.field("Code").fill(open.server.setUpCode);
+  await a.field("Code").fill(await open.setUpCode());
   await a.press("Enter");
   await isIn(a, "Ada");
   await expect(a.page.getByRole("link", { name: /Fruit/ })).toBeVisible();

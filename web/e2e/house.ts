@@ -35,9 +35,15 @@ export class Inhabitant {
 export class House extends World {
   ada!: Inhabitant;
 
+  /** What the server says for it, which may come after its first answer. */
+  async setUpCode(): Promise<string> {
+    await expect.poll(() => this.server.setUpCode).not.toBe("");
+    return this.server.setUpCode;
+  }
+
   /** Switches accounts on. */
   async setUp(): Promise<void> {
-    const body = { code: this.server.setUpCode, login: "ada", name: "Ada", password: PASSWORD };
+    const body = { code: await this.setUpCode(), login: "ada", name: "Ada", password: PASSWORD };
     this.ada = await this.#enter("/setup", body);
     this.api = this.ada.api;
   }
