@@ -228,6 +228,27 @@ test("who discards what another typed goes on as themselves, and nothing of it w
   expect(await house.titles(board)).toEqual(USUAL);
 });
 
+test("a name that is being typed is asked about too before it is discarded", async ({ house }) => {
+  const bob = await house.add("Bob");
+  const a = await house.come("/", house.ada.signedIn);
+  await a.field("Name of the board").fill("Nearly a board");
+  await a.choose("Signed in as Ada", "Sign out");
+  await expect(a.dialog).toContainText("Something was typed and not saved.");
+  await a.press("Escape");
+  const page = await a.context.newPage();
+  const other = Object.assign(Object.create(a) as Person, { page });
+  await page.goto("/b/~account");
+  await isIn(other, "Ada");
+  await a.context.addCookies([{ ...bob.cookie, domain: "127.0.0.1", path: "/" }]);
+  await other.field("Current password").fill("wrong password");
+  await other.field("New password").fill("another good password");
+  await other.press("Enter");
+  await expect(title(a, "Bob is signed in now")).toBeVisible();
+  await a.button("Discard that and go on as Bob").click();
+  await isIn(a, "Bob");
+  await expect(a.field("Name of the board")).toHaveValue("");
+});
+
 test("signing out and in works for all tabs of a browser", async ({ house }) => {
   house.expectComplaint(/status of 401/);
   const board = await house.board();

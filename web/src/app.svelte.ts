@@ -16,9 +16,17 @@ export const messages = new Messages();
 export const commands = new Commands();
 export const feed = openFeed();
 
-/** Asks of each place where texts are typed whether there is one that isn't sent. */
-export const drafts = new Set<() => boolean>();
+const drafts = new Set<() => boolean>();
 
+/** For a component where texts are typed: how to ask it whether there is one that isn't sent. */
+export function holdsDraft(isTyped: () => boolean): void {
+  $effect(() => {
+    drafts.add(isTyped);
+    return () => void drafts.delete(isTyped);
+  });
+}
+
+/** Whether anything would be lost with the page. */
 export function hasWork(): boolean {
   return commands.waiting > 0 || [...drafts].some((isTyped) => isTyped());
 }
