@@ -141,3 +141,14 @@ test("a board that isn't there any more is gone, once, and nothing comes after",
   chain.take(step(1));
   expect(got).toEqual(["gone"]);
 });
+
+test("a page that was answered 401 is asked for again when that may have changed, and not before", () => {
+  chain.take(step(2));
+  asked.shift()!.answer({ status: 401, body: null });
+  expect(timers).toEqual([]);
+  expect(asked).toEqual([]);
+  chain.hurry();
+  answer(1, 2);
+  expect(got).toEqual(["c1", "c2"]);
+  expect(chain.inSync).toBe(true);
+});

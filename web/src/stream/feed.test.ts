@@ -522,6 +522,7 @@ describe("nobody is signed in", () => {
     const asked = () => [...world.server.opened, ...tabs.flatMap((tab) => tab.requests)].length;
     const before = asked();
     world.server.append("a");
+    for (const tab of tabs) for (const signal of ["visible", "online", "back"] as const) tab.signal(signal);
     world.run(120_000);
     expect(asked()).toBe(before);
     expect(world.server.watches.size).toBe(0);
