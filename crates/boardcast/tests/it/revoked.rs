@@ -12,11 +12,15 @@ use axum::routing::get;
 use boardcast::engine::{Engine, From, Wish};
 use boardcast::http::{Connections, Service};
 use boardcast::live::{Hangup, Heartbeat};
-use boardcast_core::access::{Access, Caller, Revocation};
-use boardcast_core::model::{BoardId, SessionId, UserId};
+use boardcast_core::access::{Access, Caller, Revocation, Role, Scope};
+use boardcast_core::model::{BoardId, Login, PersonName, SessionId, TokenId, TokenName, UserId};
+use boardcast_core::people::{
+    Agent, NewSession, PasswordHash, PeopleCommand, PeopleRequest, SecretHash, Who,
+};
 use boardcast_sim::client::Request;
 use boardcast_sim::load::{Ground, Load};
 use boardcast_sim::random::Random;
+use futures_util::StreamExt;
 use http::StatusCode;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -378,6 +382,11 @@ async fn check_beginnings(bodies_only: bool) {
         for _ in 0..random.below(40) {
             tokio::task::yield_now().await;
         }
+        if random.one_in(8) {
+            watcher
+                .until("is greeted", |seen| seen.place.is_some())
+                .await;
+        }
         let lost = revocation(0, &watcher.name);
         let at_return = door.shut_out(&[(Arc::clone(&watcher), lost)]).await[0];
         door.app.add_task("list-busy", "after the revocation").await;
@@ -474,5 +483,99 @@ async fn a_request_that_waits_for_an_event_is_judged_anew_when_rights_go() {
     let (answer, ()) = tokio::join!(waiting, revoking);
     answer.expect(404);
     assert!(app.server().engine().leases().is_empty());
+    app.stop().await;
+}
+
+async fn change_people(engine: &Engine, access: &Access, command: PeopleCommand) {
+    let access = access.clone();
+    let request = PeopleRequest { access, command };
+    engine.submit_people(request).await.expect("accepted");
+}
+
+/// Accounts, and a program with a token that may be made a member.
+async fn set_up(engine: &Engine) -> (Access, Access) {
+    let secret = |byte| SecretHash([byte; 32]);
+    let set_up = PeopleCommand::SetUp {
+        user_id: user("admin"),
+        login: Login::parse("admin").unwrap(),
+        name: PersonName::parse("Admin").unwrap(),
+        password: PasswordHash::parse("$none").unwrap(),
+        session: NewSession {
+            id: session("admin"),
+            secret: secret(1),
+            agent: Agent::of("a test"),
+        },
+    };
+    change_people(engine, &Access::open(), set_up).await;
+    let admin = access("admin");
+    let robot = PeopleCommand::CreateService {
+        user_id: user("robot"),
+        name: PersonName::parse("Robot").unwrap(),
+    };
+    change_people(engine, &admin, robot).await;
+    let token_id = TokenId::parse("token").unwrap();
+    let token = PeopleCommand::MakeToken {
+        user_id: user("robot"),
+        token_id: token_id.clone(),
+        secret: secret(2),
+        name: TokenName::parse("reads").unwrap(),
+        scope: Scope::Read,
+        boards: None,
+        ends_at: None,
+    };
+    change_people(engine, &admin, token).await;
+    let robot = Access::of(Caller::Token {
+        user_id: user("robot"),
+        token_id,
+        scope: Scope::Read,
+    });
+    (admin, robot)
+}
+
+/// The whole way, with rights out of the data file and their loss out of the writer: whichever step a
+/// stream's beginning is at, either it sees the loss or the loss finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_removed_while_their_stream_begins_is_refused_or_cut_off() {
+    const ROUNDS: u64 = 200;
+    let app = TestApp::start().await;
+    let engine = app.server().engine();
+    let (admin, robot) = set_up(engine).await;
+    let mut random = Random::new(3);
+    let (mut begun, mut refused) = (0, 0);
+    for _ in 0..ROUNDS {
+        let put = PeopleCommand::PutMember {
+            board_id: board("board-1"),
+            who: Who::Id(user("robot")),
+            role: Role::Viewer,
+        };
+        change_people(engine, &admin, put).await;
+        let waits = random.below(10_000);
+        let watching = async {
+            for _ in 0..waits {
+                tokio::task::yield_now().await;
+            }
+            let (id, hangup) = (board("board-1"), Hangup::of_reader());
+            engine
+                .watch(&robot, id, From::Head, Heartbeat::Comment, hangup)
+                .await
+        };
+        let remove = PeopleCommand::RemoveMember {
+            board_id: board("board-1"),
+            user_id: user("robot"),
+        };
+        let removing = change_people(engine, &admin, remove);
+        let (watched, ()) = tokio::join!(watching, removing);
+        let Ok(stream) = watched else {
+            refused += 1;
+            continue;
+        };
+        begun += 1;
+        let mut body = stream.into_body().0.into_data_stream();
+        let first = body.next().await.expect("not an orderly end");
+        assert!(first.is_err(), "{first:?} was sent after the removal");
+    }
+    say(format!("{begun} had begun, {refused} were refused"));
+    assert!(begun > 0 && refused > 0, "both happen");
+    assert!(engine.leases().is_empty());
     app.stop().await;
 }
