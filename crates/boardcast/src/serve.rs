@@ -59,6 +59,10 @@ pub struct Server {
 impl Server {
     /// Opens the data file and listens. On return the first request can come.
     pub async fn start(args: &ServeArgs, outside: Arc<dyn Outside>) -> anyhow::Result<Self> {
+        if !args.data.exists() {
+            // Refused before anything is made: in a new file nobody has an account.
+            refuse_strangers(args, false)?;
+        }
         let guard = read_guard(args)?;
         let proxies = read_proxies(args)?;
         let tls = load_tls(args)?.map(Arc::new);
