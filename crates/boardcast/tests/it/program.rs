@@ -231,7 +231,7 @@ async fn a_running_server_keeps_a_write_ahead_log_and_leaves_one_file() {
     );
     assert_eq!(
         (&file[60..64], &file[68..72]),
-        ([0, 0, 0, 1].as_slice(), b"Bdct".as_slice())
+        ([0, 0, 0, 2].as_slice(), b"Bdct".as_slice())
     );
     assert!(!beside("-wal").exists() && !beside("-shm").exists());
     assert!(file.windows(8).any(|bytes| bytes == b"Answered"));
