@@ -86,19 +86,30 @@ impl Tries {
     }
 }
 
+impl Tries {
+    fn forget_one_each(&self, keys: &[Key]) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if let Some(count) = counts.get_mut(key) {
+                count.tries = count.tries.saturating_sub(1);
+            }
+        }
+    }
+}
+
 impl Try<'_> {
+    /// It never came to it: there was no turn to look whether it was right.
+    pub fn take_back(self) {
+        self.tries.forget_one_each(&self.counted);
+    }
+
     /// It was right: it doesn't count, and what the person mistyped before is forgotten. What others
     /// tried from the same address is not.
     pub fn was_right(self) {
-        let mut counts = self.tries.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counted = self.counted.into_iter();
-        if let Some(own) = counted.next() {
-            counts.remove(&own);
-        }
-        for shared in counted {
-            if let Some(count) = counts.get_mut(&shared) {
-                count.tries = count.tries.saturating_sub(1);
-            }
+        if let Some((own, shared)) = self.counted.split_first() {
+            self.tries.forget_one_each(shared);
+            let mut counts = self.tries.0.lock().unwrap_or_else(PoisonError::into_inner);
+            counts.remove(own);
         }
     }
 }
@@ -235,6 +246,20 @@ mod tests {
         for n in 0..TRIES_PER_ADDRESS_MAX {
             assert!(wrong(&tries, from(&n.to_string(), 1), now));
         }
+        assert!(!wrong(&tries, from("ada", 1), now));
+    }
+
+    #[test]
+    fn a_try_that_is_taken_back_doesnt_count_and_forgets_no_other() {
+        let (tries, now) = (Tries::default(), Instant::now());
+        for _ in 0..2 * TRIES_PER_ADDRESS_MAX {
+            tries.begin(from("ada", 1), now).unwrap().take_back();
+        }
+        for _ in 1..TRIES_PER_LOGIN_MAX {
+            assert!(wrong(&tries, from("ada", 1), now));
+        }
+        tries.begin(from("ada", 1), now).unwrap().take_back();
+        assert!(wrong(&tries, from("ada", 1), now));
         assert!(!wrong(&tries, from("ada", 1), now));
     }
 

@@ -7,7 +7,9 @@ use super::decode::{Fields, Parameters};
 use super::write::read_body;
 use super::{App, Peer, answer, credential};
 use crate::auth::Asker;
+use crate::auth::password::Crowded;
 use crate::auth::secret::{Kind, Secret};
+use crate::auth::tries::Try;
 use crate::outside::random_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
@@ -163,6 +165,20 @@ pub(super) fn of_accounts(app: &App) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::accounts_off())
+    }
+}
+
+/// A try counts only if there was a turn to look at it: a crowd of others locks nobody out.
+pub(super) fn if_tried<'a, T>(
+    looked: Result<T, Crowded>,
+    attempt: Try<'a>,
+) -> Result<(T, Try<'a>), Problem> {
+    match looked {
+        Ok(looked) => Ok((looked, attempt)),
+        Err(crowded) => {
+            attempt.take_back();
+            Err(crowded.into())
+        }
     }
 }
 

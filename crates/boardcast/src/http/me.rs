@@ -1,7 +1,7 @@
 //! `/me`: who asks, where else they are signed in, and what programs act for them.
 
 use super::answer::{self, Problem};
-use super::change::{Change, of_somebody};
+use super::change::{Change, if_tried, of_somebody};
 use super::cookie::Cookie;
 use super::credential::By;
 use super::decode::{Parameters, PathId};
@@ -133,7 +133,8 @@ pub(super) async fn change_password(change: Change) -> Result<Response, Problem>
     };
     let attempt = auth.tries.begin(tried, Instant::now())?;
     let kept = change.app.engine.own_password(&change.asker.access).await?;
-    let is_right = auth.passwords.is_right(current, kept.clone()).await?;
+    let looked = auth.passwords.is_right(current, kept.clone()).await;
+    let (is_right, attempt) = if_tried(looked, attempt)?;
     let Some(checked) = kept.filter(|_| is_right) else {
         return Err(Problem::WrongPassword);
     };

@@ -1,7 +1,7 @@
 //! `/setup`, `/session` and `/invites/accept`: the ways in, and out.
 
 use super::answer::Problem;
-use super::change::{Change, of_accounts};
+use super::change::{Change, if_tried, of_accounts};
 use super::cookie::Cookie;
 use crate::auth::Asker;
 use crate::auth::password::{Guess, Password};
@@ -74,7 +74,8 @@ pub(super) async fn sign_in(mut change: Change) -> Result<Response, Problem> {
     let kept = candidate
         .as_ref()
         .map(|candidate| candidate.password.clone());
-    let is_right = auth.passwords.is_right(guess, kept).await?;
+    let looked = auth.passwords.is_right(guess, kept).await;
+    let (is_right, attempt) = if_tried(looked, attempt)?;
     let Some(candidate) = candidate.filter(|_| is_right) else {
         // Not the login: people type their password there.
         tracing::info!("refused a wrong login or password");
@@ -115,7 +116,8 @@ pub(super) async fn accept(mut change: Change) -> Result<Response, Problem> {
     let tried = tried(&change, "", None);
     let attempt = auth.tries.begin(tried, Instant::now())?;
     let outside = change.app.engine.outside();
-    let password = auth.passwords.hash(password, outside).await?;
+    let hashed = auth.passwords.hash(password, outside).await;
+    let (password, attempt) = if_tried(hashed, attempt)?;
     let beginning = change.begin();
     let command = PeopleCommand::AcceptInvite {
         invite: invite.hash(),
