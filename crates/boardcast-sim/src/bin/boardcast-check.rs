@@ -30,7 +30,7 @@ struct Flags {
     /// A history to judge: JSON lines, as --save writes them
     #[arg(required_unless_present = "url", conflicts_with = "url")]
     history: Option<PathBuf>,
-    /// A server to test, such as https://board.example.org
+    /// A server to test, such as `https://board.example.org`
     #[arg(long)]
     url: Option<String>,
     /// A file with a token that may make boards there; on the command line others could read it
