@@ -4,7 +4,7 @@ use super::http2;
 use super::peer::{Link, Peer, TrustedProxies};
 use super::tls::{self, Tls};
 use crate::engine::Engine;
-use crate::live::takeover::{Loan, Taken};
+use crate::live::takeover::{LentSocket, Loan, Taken};
 use crate::live::{GuardedSocket, Hangup};
 use axum::Router;
 use axum::body::Body;
@@ -140,13 +140,17 @@ async fn serve_connection(
     let Some(tls) = tls else {
         return serve_plain(socket, requests, permit, drain_rx).await;
     };
+    // What loses its rights is cut below the encryption: nothing that waits in there goes out any more.
+    let loan = Loan::new(socket);
     let socket = tokio::select! {
-        socket = tls.shake_hands(socket) => socket,
+        socket = tls.shake_hands(loan.lent()) => socket,
         _ = drain_rx.wait_for(|is_draining| *is_draining) => None,
     };
     match socket {
-        Some(socket) if tls::is_http2(&socket) => http2::serve(socket, requests, drain_rx).await,
-        Some(socket) => serve_encrypted(socket, requests, drain_rx).await,
+        Some(socket) if tls::is_http2(&socket) => {
+            http2::serve(socket, requests, loan.hangup(), drain_rx).await;
+        }
+        Some(socket) => serve_encrypted(socket, requests, loan.hangup(), drain_rx).await,
         None => {}
     }
 }
@@ -177,11 +181,11 @@ async fn serve_plain(
 }
 
 async fn serve_encrypted(
-    socket: TlsStream<GuardedSocket>,
+    socket: TlsStream<LentSocket>,
     requests: Requests,
+    hangup: Hangup,
     drain_rx: watch::Receiver<bool>,
 ) {
-    let hangup = Hangup::default();
     let (_, taken_rx) = mpsc::channel(1);
     let hung_up = hangup.clone();
     let answer = move |request| requests.clone().route(request, hung_up.clone());

@@ -23,7 +23,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -33,10 +33,12 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 pub(super) async fn serve(
     socket: impl AsyncRead + AsyncWrite + Unpin,
     requests: Requests,
+    hangup: Hangup,
     mut drain_rx: watch::Receiver<bool>,
 ) {
     const IDLE: Duration = Duration::from_secs(HEAD_SECONDS_MAX);
-    let streams = Streams::default();
+    let hangup = Arc::new(hangup);
+    let streams = Streams::on(Arc::clone(&hangup));
     let answer = service_fn(move |request| answer(requests.clone(), request));
     let connection = builder(streams.clone()).serve_connection(TokioIo::new(socket), answer);
     tokio::pin!(connection);
@@ -46,13 +48,15 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             biased;
+            // First, so that a stream that was hung up is reset before anything more of it is written.
+            () = streams.run(&mut running) => idle_until = Instant::now() + IDLE,
+            () = hangup.hung_up() => return,
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a connection ended early");
                 }
                 return;
             }
-            () = streams.run(&mut running) => idle_until = Instant::now() + IDLE,
             _ = drain_rx.wait_for(|is_draining| *is_draining), if !is_ending => {
                 is_ending = true;
                 idle_until = Instant::now() + IDLE;
@@ -110,12 +114,23 @@ tokio::task_local! {
 type Steps = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where hyper puts the steps of each request. They are taken by the connection's own task.
-#[derive(Clone, Default)]
-struct Streams(Arc<Mutex<Vec<Steps>>>);
+#[derive(Clone)]
+struct Streams {
+    /// Of the connection.
+    hangup: Arc<Hangup>,
+    begun: Arc<Mutex<Begun>>,
+}
+
+/// Steps that nobody has taken yet, and the task that is to.
+#[derive(Default)]
+struct Begun {
+    steps: Vec<Steps>,
+    waker: Option<Waker>,
+}
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, steps: F) {
-        let reader = Reader::default();
+        let reader = Reader::of(Hangup::of_stream(&self.hangup));
         let until_given_up = async move {
             tokio::select! {
                 biased;
@@ -125,23 +140,35 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
                 () = reader.hangup.hung_up() => {}
             }
         };
-        self.lock().push(Box::pin(until_given_up));
+        let mut begun = self.lock();
+        begun.steps.push(Box::pin(until_given_up));
+        if let Some(waker) = begun.waker.take() {
+            waker.wake();
+        }
     }
 }
 
 impl Streams {
-    fn lock(&self) -> MutexGuard<'_, Vec<Steps>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn on(hangup: Arc<Hangup>) -> Self {
+        let begun = Arc::default();
+        Self { hangup, begun }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Begun> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes steps of all; returns when none is left.
     async fn run(&self, running: &mut FuturesUnordered<Steps>) {
         poll_fn(|cx| {
-            let begun = std::mem::take(&mut *self.lock());
-            if begun.is_empty() && running.is_empty() {
+            let mut begun = self.lock();
+            begun.waker = Some(cx.waker().clone());
+            let steps = std::mem::take(&mut begun.steps);
+            drop(begun);
+            if steps.is_empty() && running.is_empty() {
                 return Poll::Pending;
             }
-            running.extend(begun);
+            running.extend(steps);
             while ready!(running.poll_next_unpin(cx)).is_some() {}
             Poll::Ready(())
         })
@@ -150,7 +177,7 @@ impl Streams {
 }
 
 /// Who is sent the answer to one request.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Reader {
     hangup: Hangup,
     taking: Arc<Mutex<Taking>>,
@@ -166,6 +193,11 @@ struct Taking {
 }
 
 impl Reader {
+    fn of(hangup: Hangup) -> Self {
+        let taking = Arc::default();
+        Self { hangup, taking }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Taking> {
         self.taking.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -286,7 +318,7 @@ mod tests {
             .collect();
         let pieces = futures_util::stream::iter(pieces);
         let body = Body::from_stream(pieces.chain(futures_util::stream::pending()));
-        Watched::new(body, Reader::default())
+        Watched::new(body, Reader::of(Hangup::default()))
     }
 
     fn take(body: &mut Watched) -> Option<usize> {
@@ -345,7 +377,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_piece_is_given_in_slices_and_says_its_length_throughout() {
-        let mut body = Watched::new(Body::from(vec![b'x'; 40_000]), Reader::default());
+        let mut body = Watched::new(
+            Body::from(vec![b'x'; 40_000]),
+            Reader::of(Hangup::default()),
+        );
         let mut left = 40_000;
         for slice in [
             SLICE_BYTES_MAX,

@@ -1,7 +1,7 @@
 //! TLS where it ends here: the certificate and its key, and the handshake, which is bounded in time
 //! and in number. What is said over it is no concern of this file.
 
-use crate::live::GuardedSocket;
+use crate::live::takeover::LentSocket;
 use anyhow::{Context, bail, ensure};
 use boardcast_core::limits::{
     HANDSHAKE_SECONDS_MAX, HANDSHAKES_AT_ONCE_MAX, PEM_BYTES_MAX, TICKETS_PER_HANDSHAKE,
@@ -59,10 +59,7 @@ impl Tls {
     }
 
     /// The connection once both ends agree; none if they don't, or not in time.
-    pub(super) async fn shake_hands(
-        &self,
-        socket: GuardedSocket,
-    ) -> Option<TlsStream<GuardedSocket>> {
+    pub(super) async fn shake_hands(&self, socket: LentSocket) -> Option<TlsStream<LentSocket>> {
         let given_up = self.handshakes.begin();
         let limit = Duration::from_secs(HANDSHAKE_SECONDS_MAX);
         let accepting = self.lock().accept(socket);
@@ -85,7 +82,7 @@ impl Tls {
 }
 
 /// Whether both ends agreed on HTTP/2.
-pub(super) fn is_http2(stream: &TlsStream<GuardedSocket>) -> bool {
+pub(super) fn is_http2(stream: &TlsStream<LentSocket>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }
 

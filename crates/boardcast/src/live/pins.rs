@@ -31,6 +31,8 @@ enum Hands {
     None,
     /// A socket that can be closed from here.
     Loan(WeakLoan),
+    /// A connection that carries other streams too.
+    Shared(Arc<Hangup>),
 }
 
 /// Nobody knows what lies between a body and the kernel, and it is for [`Hangup::hung_up`] to close
@@ -60,6 +62,13 @@ impl Hangup {
         Self::with(Hands::Loan(loan))
     }
 
+    /// Of one stream among others on a connection. It alone is reset, which throws away what waits for its
+    /// reader; the connection is closed only if its socket is full, as then anybody's bytes may wait there.
+    #[must_use]
+    pub fn of_stream(connection: &Arc<Self>) -> Self {
+        Self::with(Hands::Shared(Arc::clone(connection)))
+    }
+
     /// Of a watcher whose socket a reactor has.
     pub(super) fn of_watcher(inbox: Arc<Inbox>, watcher: Token) -> Self {
         Self(Whose::Watcher(inbox, watcher))
@@ -69,8 +78,10 @@ impl Hangup {
     pub fn hang_up(&self) {
         match &self.0 {
             Whose::Connection(tx, hands) => {
-                if let Hands::Loan(loan) = hands {
-                    loan.close();
+                match hands {
+                    Hands::Loan(loan) => loan.close(),
+                    Hands::Shared(connection) => connection.hang_up_if_bytes_wait(),
+                    Hands::Unknown | Hands::None => {}
                 }
                 tx.send_replace(true);
             }
@@ -81,7 +92,7 @@ impl Hangup {
     /// Closes the connection if anything that was handed over may not be the kernel's yet.
     pub fn hang_up_if_bytes_wait(&self) {
         let may_wait = match &self.0 {
-            Whose::Connection(_, Hands::Unknown) | Whose::Watcher(..) => true,
+            Whose::Connection(_, Hands::Unknown | Hands::Shared(_)) | Whose::Watcher(..) => true,
             Whose::Connection(_, Hands::None) => false,
             Whose::Connection(_, Hands::Loan(loan)) => loan.may_bytes_wait(),
         };
@@ -95,6 +106,7 @@ impl Hangup {
     pub(super) fn hand_over(&self, is_refused: impl FnOnce() -> bool) -> bool {
         match &self.0 {
             Whose::Connection(_, Hands::Loan(loan)) => loan.hand_over(is_refused),
+            Whose::Connection(_, Hands::Shared(connection)) => connection.hand_over(is_refused),
             _ => !is_refused(),
         }
     }

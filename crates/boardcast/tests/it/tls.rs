@@ -171,6 +171,32 @@ async fn streams_of_one_connection_are_the_bytes_of_the_log_and_resume_after_a_c
     app.stop().await;
 }
 
+/// A stream may share its connection with the request that ends it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_access_away_ends_streams_in_both_versions_and_is_answered() {
+    let certificate = Certificate::new();
+    let app = start(&certificate).await;
+    let client = Http2::open(&app, &certificate).await;
+    let mut stream = client.watch(STREAM, &[]).await;
+    stream.next().await;
+    let mut merged = client.watch("/events?boards=board-1,never", &[]).await;
+    merged.next().await;
+    merged.next().await;
+    let mut plain = Tls1::open(&app, &certificate).await;
+    plain.get(STREAM, "data: ".len()).await;
+    let code = app.server().setup_code().expect("open mode");
+    let body =
+        json!({ "code": code, "login": "ada", "name": "Ada", "password": "a good long one" });
+    let answer = client.send("POST", "/setup", &[], Some(&body)).await;
+    answer.expect(201);
+    for stream in [&mut stream, &mut merged] {
+        assert!(stream.try_next().await.is_none() && stream.was_reset());
+    }
+    plain.expect_end().await;
+    drop(client);
+    app.stop().await;
+}
+
 /// Only where its own connection is closed can an answer say so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_on_http_2_speaks_of_its_connection() {

@@ -141,6 +141,17 @@ impl Tls1 {
     }
 }
 
+impl Tls1 {
+    /// Nothing more comes.
+    pub(crate) async fn expect_end(mut self) {
+        let mut piece = [0; 1024];
+        let read = timeout(PATIENCE, self.stream.read(&mut piece)).await;
+        let read = read.expect("in time").unwrap_or(0);
+        let more = String::from_utf8_lossy(&piece[..read]);
+        assert!(read == 0, "it goes on: {more}");
+    }
+}
+
 /// One connection of HTTP/2.
 pub(crate) struct Http2 {
     send: SendRequest<Bytes>,
