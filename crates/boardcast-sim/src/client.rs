@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::badge;
 use crate::dial::{assert_loopback, dial};
 use crate::http1::{self, BodyEnd, header};
 use crate::wait::within;
@@ -88,6 +89,7 @@ impl Request {
             headers.push(("host".to_owned(), addr.to_string()));
         }
         headers.extend(self.headers.iter().cloned());
+        badge::show(addr, &mut headers);
         let framed = ["content-length", "transfer-encoding"];
         let framed = framed.iter().any(|name| header(&headers, name).is_some());
         let writes = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");

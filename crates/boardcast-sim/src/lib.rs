@@ -5,7 +5,7 @@
 //! [`serde_json::Value`], so that a mistake in the product's own types cannot hide itself by being
 //! made twice.
 //!
-//! From the bottom up: [`client`] asks, [`sse`] parses and checks an event stream, [`stream`]
+//! From the bottom up: [`client`] asks, with a [`badge`] where one is needed, [`sse`] parses and checks an event stream, [`stream`]
 //! follows one over a socket, [`fold`] keeps a board by the contract's table, [`watcher`] follows a
 //! board through cuts and restarts and [`merged`] several in one stream, [`oracle`] judges a
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
@@ -20,6 +20,7 @@
 //! several boards, and one [`chronicle`] everything
 //! together.
 
+pub mod badge;
 pub mod bench;
 mod cells;
 pub mod chronicle;

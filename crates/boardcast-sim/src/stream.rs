@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::badge;
 use crate::client::Answer;
 use crate::dial::dial;
 use crate::http1::{self, BodyEnd, Chunks, header};
@@ -270,6 +271,7 @@ fn request_headers(addr: SocketAddr, given: &[(&str, &str)]) -> Vec<(String, Str
             headers.insert(0, (name.to_owned(), value.to_owned()));
         }
     }
+    badge::show(addr, &mut headers);
     headers
 }
 

@@ -89,6 +89,9 @@ impl TestApp {
             folder,
         };
         app.resume().await;
+        if crate::signed_in::is_asked_for() {
+            crate::signed_in::switch_on(&app).await;
+        }
         app
     }
 
