@@ -21,7 +21,7 @@ pub enum Caller {
     Open,
     /// Whoever showed no credential where there are accounts: may sign in, and nothing else.
     Nobody,
-    /// Whoever has the data file at hand: may change people, and sees no board.
+    /// Whoever has the data file at hand: may change people, their tokens and roles, and sees no board.
     Operator,
     /// A person who signed in.
     Person {

@@ -598,6 +598,49 @@ async fn the_last_admin_of_server_or_board_stays() {
 }
 
 #[tokio::test]
+async fn the_operator_rules_people_by_the_same_rules_and_sees_no_board() {
+    check(async |mut bench: Bench| {
+        furnish(&mut bench);
+        bench.with_people(&["bob"]);
+        let operator = Access::of(Caller::Operator);
+        assert_eq!(bench.looks(&operator).await, all(Ok(false)));
+        bench.do_people(&operator, put_member("b", "bob", Role::Viewer));
+        bench.do_people(&operator, make_token("bob", "token_b", Scope::Read, None));
+        assert_eq!(
+            bench.looks(&program("bob", "token_b", Scope::Read)).await[0],
+            Ok(true)
+        );
+        let tokens = bench.readers.tokens(&operator, user_id("bob")).await;
+        assert_eq!(tokens.map(|tokens| tokens.len()), Ok(1));
+        let end = PeopleCommand::EndToken {
+            user_id: user_id("bob"),
+            token_id: TokenId::parse("token_b").expect("an id"),
+        };
+        let revoked = bench.do_people(&operator, end.clone());
+        assert!(matches!(revoked[..], [Revocation::Token(_)]));
+        bench.refuse_people(&operator, end, Refusal::NoSuchPerson(PeopleKind::Token));
+        let revoked = bench.do_people(&operator, remove_member("b", "bob"));
+        assert_eq!(revoked, [Revocation::Member(user_id("bob"), board_id("b"))]);
+        let last = Refusal::LastAdmin;
+        bench.refuse_people(&operator, remove_member("b", "ada"), last.clone());
+        bench.refuse_people(&operator, edit_user("ada", None, Some(true)), last);
+        let gone = Refusal::NotFound(Kind::Board);
+        bench.refuse_people(&operator, put_member("gone", "bob", Role::Admin), gone);
+        let nobody_signed_in = [PeopleCommand::SignOut, PeopleCommand::EndAllSessions];
+        for command in nobody_signed_in {
+            bench.refuse_people(&operator, command, Refusal::NotAllowed);
+        }
+        // A server admin still has no say in either.
+        bench.do_people(&person("ada"), edit_user("bob", Some(true), None));
+        let token = make_token("ada", "token_a", Scope::Read, None);
+        bench.refuse_people(&person("bob"), token, Refusal::NotAllowed);
+        let unseen = Refusal::NotFound(Kind::Board);
+        bench.refuse_people(&person("bob"), put_member("b", "bob", Role::Admin), unseen);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn members_leave_by_themselves_and_only_admins_choose_them() {
     check(async |mut bench: Bench| {
         furnish(&mut bench);
