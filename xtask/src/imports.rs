@@ -5,7 +5,9 @@ use crate::house::Violation;
 use crate::source::{Named, Source, paths};
 
 /// A module names itself and earlier ones. Before all of them stands `boardcast-core`, a crate of its own.
-const ORDER: [&str; 7] = ["live", "store", "engine", "auth", "http", "serve", "cli"];
+const ORDER: [&str; 8] = [
+    "live", "store", "engine", "auth", "desk", "http", "serve", "cli",
+];
 
 /// Everyone may name these, and they name nothing of the crate.
 const LEAVES: [&str; 5] = ["config", "telemetry", "outside", "sabotage", "spine"];

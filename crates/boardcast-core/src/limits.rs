@@ -236,3 +236,14 @@ pub const TICKET_SECONDS: u64 = 30;
 pub const TICKETS_PER_CALLER_MAX: usize = 50;
 /// Tickets that all callers together may have unspent.
 pub const TICKETS_MAX: usize = 10_000;
+
+/// Who may ask at the data file's socket at once; others wait in its backlog.
+pub const DESK_CALLERS_MAX: usize = 8;
+/// Seconds that a caller at the socket has to say what they want, and to take the answer.
+pub const DESK_SECONDS_MAX: u64 = 10;
+/// Bytes of what a caller at the socket wants: a token's boards, and room.
+pub const DESK_WISH_BYTES_MAX: u64 = 64 * 1024;
+/// Accounts in one answer at the socket.
+pub const DESK_PAGE_USERS: usize = 500;
+/// Bytes of an answer at the socket: every token of an account with all the boards it may name.
+pub const DESK_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;

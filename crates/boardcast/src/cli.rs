@@ -7,12 +7,19 @@ mod change;
 mod check;
 mod client;
 mod completions;
+mod desk;
+mod init;
+mod kept;
+mod login;
 mod place;
 mod progress;
+mod prompt;
 mod remove;
 mod restore;
 mod serve;
 mod show;
+mod token;
+mod user;
 mod watch;
 
 use crate::config::{Cli, ClientArgs, Verb};
@@ -47,6 +54,11 @@ pub fn run() -> ExitCode {
         Some(Verb::Rename(args)) => change::rename(args),
         Some(Verb::Rm(args)) => remove::rm(args),
         Some(Verb::Deleted(args)) => show::deleted(args),
+        Some(Verb::Init(args)) => init::run(args),
+        Some(Verb::User(args)) => user::run(args),
+        Some(Verb::Token(args)) => token::run(args),
+        Some(Verb::Login(args)) => login::sign_in(args),
+        Some(Verb::Logout(args)) => login::sign_out(args),
         Some(Verb::Completions(args)) => completions::run(args),
     };
     match done {
@@ -68,10 +80,19 @@ fn on_file(result: anyhow::Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// A client of the server that the flags name.
-fn ask(args: &ClientArgs) -> Client {
-    let token = args.token.clone().filter(|token| !token.is_empty());
-    Client::new(&args.server, Box::new(Machine), Silence::default()).with_token(token)
+/// A client of the server that the flags name, with what says who asks: from the environment, or kept by
+/// `boardcast login`.
+fn ask(args: &ClientArgs) -> Result<Client, Failure> {
+    let given = args.token.clone().filter(|token| !token.is_empty());
+    let token = match given {
+        Some(token) => Some(token),
+        None => kept::token_for(&args.server)?,
+    };
+    Ok(client_of(&args.server).with_token(token))
+}
+
+fn client_of(server: &str) -> Client {
+    Client::new(server, Box::new(Machine), Silence::default())
 }
 
 /// Says a sentence to the person at the terminal. What a server said can't steer the terminal.

@@ -6,6 +6,7 @@ mod help;
 use boardcast_core::limits::{
     EVENTS_KEPT_COUNT, EVENTS_KEPT_DAYS, STREAMS_PER_ADDRESS, WRITES_PER_SECOND,
 };
+use boardcast_core::model::{BoardId, Login, PersonName, TokenId, TokenName};
 use clap::builder::BoolishValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -69,6 +70,20 @@ pub enum Verb {
     Completions(CompletionsArgs),
     /// Copy the data file into one sealed file, while a server runs or not.
     Backup(BackupArgs),
+    /// Switch accounts on and make the first one: yours, which has every board and rules all others.
+    #[command(after_help = help::INITIAL)]
+    Init(InitArgs),
+    /// List, make and change accounts, beside a running server or without one.
+    #[command(after_help = help::PEOPLE)]
+    User(UserArgs),
+    /// List, make and revoke tokens, beside a running server or without one.
+    #[command(after_help = help::TOKENS)]
+    Token(TokenArgs),
+    /// Sign in to a server that has accounts: the commands here show it who you are from then on.
+    #[command(after_help = help::SIGNING_IN)]
+    Login(LoginArgs),
+    /// Forget who you are to a server.
+    Logout(LogoutArgs),
     /// Look whether everything in the data file fits together. Changes nothing.
     ///
     /// Exits with 0 if it does, 1 if something was found, 2 if it could not look.
@@ -87,8 +102,8 @@ pub struct ServeArgs {
     )]
     pub listen: SocketAddr,
 
-    /// The data file: a SQLite database, made if it doesn't exist. `-wal`, `-shm` and `.lock` files
-    /// stand beside it while the server runs.
+    /// The data file: a SQLite database, made if it doesn't exist. `-wal`, `-shm`, `.lock` and
+    /// `.sock` files stand beside it while the server runs.
     #[arg(
         long,
         env = "BOARDCAST_DATA",
@@ -249,6 +264,235 @@ pub struct DataArg {
     pub path: PathBuf,
 }
 
+/// The first account.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// What you sign in with; asked for if it isn't given.
+    #[arg(long, value_parser = Login::parse)]
+    pub login: Option<Login>,
+
+    /// What people call you; asked for if it isn't given.
+    #[arg(long, value_parser = PersonName::parse)]
+    pub name: Option<PersonName>,
+
+    /// Read the password from standard input instead of asking for it twice.
+    #[arg(long)]
+    pub password_stdin: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What to do with accounts.
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: UserVerb,
+}
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub enum UserVerb {
+    /// List all accounts.
+    List(UserListArgs),
+    /// Make an account; for a person with a one-time link, by which they set their password.
+    Add(UserAddArgs),
+    /// Print a new one-time link to set a password. Earlier links end.
+    Invite(WhoArgs),
+    /// Lock somebody out: what they have open ends before this does.
+    Disable(WhoArgs),
+    /// Let somebody in again.
+    Enable(WhoArgs),
+    /// Let somebody rule accounts in the browser, or no longer.
+    Admin(UserAdminArgs),
+    /// Give somebody a role on a board, or take them off it.
+    Role(UserRoleArgs),
+}
+
+/// Which accounts to list.
+#[derive(Debug, Args)]
+pub struct UserListArgs {
+    /// Print JSON, one account a line.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// A new account.
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// What the person signs in with.
+    #[arg(
+        value_name = "LOGIN",
+        value_parser = Login::parse,
+        required_unless_present = "service",
+        conflicts_with = "service"
+    )]
+    pub login: Option<Login>,
+
+    /// What people call them.
+    #[arg(long, value_parser = PersonName::parse)]
+    pub name: PersonName,
+
+    /// For a program, which has tokens and doesn't sign in.
+    #[arg(long)]
+    pub service: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// Somebody with an account.
+#[derive(Debug, Args)]
+pub struct WhoArgs {
+    /// Their login, a program's name, or an id as `boardcast user list` shows it.
+    pub user: String,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// Whether somebody rules accounts.
+#[derive(Debug, Args)]
+pub struct UserAdminArgs {
+    /// No longer.
+    #[arg(long)]
+    pub off: bool,
+
+    /// Who.
+    #[command(flatten)]
+    pub who: WhoArgs,
+}
+
+/// Who is what on a board.
+#[derive(Debug, Args)]
+pub struct UserRoleArgs {
+    /// Their login, a program's name, or an id as `boardcast user list` shows it.
+    pub user: String,
+
+    /// The board's id.
+    #[arg(value_parser = BoardId::parse)]
+    pub board: BoardId,
+
+    /// What they shall be.
+    pub role: RoleWord,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What somebody can be on a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleWord {
+    /// Reads and watches.
+    Viewer,
+    /// Changes lists and tasks.
+    Editor,
+    /// Changes the board itself and its members.
+    Admin,
+    /// Is no member.
+    None,
+}
+
+/// What to do with tokens.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: TokenVerb,
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Make a token and print it, once and never again.
+    Add(TokenAddArgs),
+    /// List the tokens of an account, without their secrets.
+    List(TokenListArgs),
+    /// End a token: what it has open ends before this does.
+    Revoke(TokenRevokeArgs),
+}
+
+/// A new token.
+#[derive(Debug, Args)]
+pub struct TokenAddArgs {
+    /// Whose: a login, a program's name, or an id as `boardcast user list` shows it.
+    #[arg(long)]
+    pub user: String,
+
+    /// What it is for, such as "deploy script".
+    #[arg(long, value_parser = TokenName::parse)]
+    pub name: TokenName,
+
+    /// What it may at most.
+    #[arg(long, default_value = "write")]
+    pub scope: ScopeWord,
+
+    /// A board that it is good for, by id; may be given more than once. Without any it is good for all
+    /// of its owner's.
+    #[arg(long = "board", value_name = "ID", value_parser = BoardId::parse)]
+    pub boards: Vec<BoardId>,
+
+    /// Days after which it ends by itself; without this it doesn't.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: Option<u32>,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// What a token may at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScopeWord {
+    /// Read and watch.
+    Read,
+    /// Also change lists and tasks, and make boards.
+    Write,
+    /// Whatever its owner may on boards.
+    Admin,
+}
+
+/// Whose tokens to list.
+#[derive(Debug, Args)]
+pub struct TokenListArgs {
+    /// Whose: a login, a program's name, or an id as `boardcast user list` shows it.
+    #[arg(long)]
+    pub user: String,
+
+    /// Print JSON, one token a line.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
+/// Which token to end.
+#[derive(Debug, Args)]
+pub struct TokenRevokeArgs {
+    /// Its id, as `boardcast token list` shows it.
+    #[arg(value_name = "ID", value_parser = TokenId::parse)]
+    pub token: TokenId,
+
+    /// Whose: a login, a program's name, or an id as `boardcast user list` shows it.
+    #[arg(long)]
+    pub user: String,
+
+    /// Which data.
+    #[command(flatten)]
+    pub data: DataArg,
+}
+
 impl Default for ServeArgs {
     /// The defaults of the flags, whatever the environment says.
     fn default() -> Self {
@@ -271,6 +515,65 @@ impl Default for ServeArgs {
             bodies_only: false,
         }
     }
+}
+
+/// Who signs in, and where.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    /// What you sign in with; asked for if it isn't given.
+    #[arg(long)]
+    pub login: Option<String>,
+
+    /// Read the password from standard input instead of asking for it.
+    #[arg(long, conflicts_with = "token_stdin")]
+    pub password_stdin: bool,
+
+    /// Read a token from standard input and keep that, instead of signing in for a new one.
+    #[arg(long, conflicts_with_all = ["login", "scope"])]
+    pub token_stdin: bool,
+
+    /// What the commands here may at most, of what you may.
+    #[arg(long, default_value = "admin")]
+    pub scope: ScopeWord,
+}
+
+/// Where to be forgotten.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArg,
+}
+
+/// Which server.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArg {
+    /// The server.
+    #[arg(
+        long = "server",
+        env = "BOARDCAST_SERVER",
+        value_name = "URL",
+        default_value = "http://localhost:3000",
+        value_parser = read_server
+    )]
+    pub url: String,
+}
+
+/// Where this user's settings are kept, if the environment says so: `$XDG_CONFIG_HOME/boardcast`, or
+/// `~/.config/boardcast`.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the environment is read here")]
+pub fn settings_folder() -> Option<PathBuf> {
+    let folder = |variable: &str| {
+        let folder = PathBuf::from(std::env::var_os(variable)?);
+        folder.is_absolute().then_some(folder)
+    };
+    let config = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
+    Some(config?.join("boardcast"))
 }
 
 /// Which server, and how to print what it says.

@@ -1,10 +1,14 @@
 //! The composition root: opens the data file, builds every part, hands in clock and randomness,
 //! listens, and takes it all down again. Nothing else in the program starts anything.
 
+mod alone;
 mod demo;
+
+pub use alone::ask_desk;
 
 use crate::auth::Auth;
 use crate::config::ServeArgs;
+use crate::desk::{Desk, Socket};
 use crate::engine::Engine;
 use crate::http::{
     App, Assets, Connections, Edge, Guard, PublicUrl, Service, Tls, TrustedProxies, router,
@@ -16,6 +20,7 @@ use anyhow::{Context, bail};
 use boardcast_core::limits::{CONNECTIONS_DRAIN_SECONDS_MAX, DESCRIPTORS_RESERVED};
 use boardcast_core::model::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -54,6 +59,7 @@ pub struct Server {
     connection_permits: Arc<Semaphore>,
     connections_max: usize,
     accepting: JoinHandle<()>,
+    desk: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -104,10 +110,11 @@ impl Server {
                 tls: tls.clone(),
             },
             Arc::clone(&connection_permits),
-            drain_rx,
+            drain_rx.clone(),
             CONNECTIONS_DRAIN_MAX,
         );
         let accepting = tokio::spawn(connections.serve());
+        let desk = open_desk(&args.data, &engine, &auth, drain_rx);
         Ok(Self {
             address,
             tls,
@@ -118,6 +125,7 @@ impl Server {
             connection_permits,
             connections_max,
             accepting,
+            desk,
         })
     }
 
@@ -182,11 +190,41 @@ impl Server {
         self.accepting
             .await
             .expect("the accepting task doesn't panic");
+        if let Some(desk) = self.desk {
+            desk.await.expect("the desk's task doesn't panic");
+        }
         let engine = self.engine;
         let closing = tokio::task::spawn_blocking(move || engine.close());
         closing
             .await
             .expect("the writer's thread aborts instead of panicking");
+    }
+}
+
+/// Opens the desk beside the data file. A server serves without one, too.
+fn open_desk(
+    data: &Path,
+    engine: &Arc<Engine>,
+    auth: &Arc<Auth>,
+    drain_rx: watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    let bound = sqlite::socket_path(data).map(|path| (Socket::bind(path.clone()), path));
+    match bound {
+        Ok((Ok(socket), _)) => {
+            let desk = Arc::new(Desk::new(Arc::clone(engine), Arc::clone(auth)));
+            Some(tokio::spawn(socket.serve(desk, drain_rx)))
+        }
+        Ok((Err(error), path)) => {
+            tracing::warn!(
+                "`boardcast user` and `token` can't reach this server: there can be no socket {}: {error}",
+                path.display()
+            );
+            None
+        }
+        Err(error) => {
+            tracing::warn!("`boardcast user` and `token` can't reach this server: {error}");
+            None
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::{AddArgs, AddBoardArgs, AddListArgs};
 use serde_json::json;
 
 pub(super) fn task(args: &AddArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let list = find::list(&client, &args.list)?;
     let mut body = in_list(&args.slot, &list.tasks)?;
     body.insert("listId".into(), json!(list.list.id));
@@ -25,7 +25,7 @@ pub(super) fn task(args: &AddArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn list(args: &AddListArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let board = find::board(&client, &args.board)?;
     let body = json!({ "boardId": board.id, "name": args.name });
     let answer = client.change("POST", "/lists", Some(&body))?;
@@ -36,7 +36,7 @@ pub(super) fn list(args: &AddListArgs) -> Result<(), Failure> {
 
 pub(super) fn board(args: &AddBoardArgs) -> Result<(), Failure> {
     let body = json!({ "name": args.name });
-    let answer = ask(&args.client).change("POST", "/boards", Some(&body))?;
+    let answer = ask(&args.client)?.change("POST", "/boards", Some(&body))?;
     let Board { id, name } = answer.read()?;
     let sentence = format!("Added the board \"{name}\" ({id}).");
     Output::new(args.client.json).changed(&answer.text, &sentence)

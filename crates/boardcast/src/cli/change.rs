@@ -10,7 +10,7 @@ use crate::config::{EditArgs, MoveArgs, Named, RenameArgs, SlotArgs};
 use serde_json::{Map, json};
 
 pub(super) fn move_task(args: &MoveArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let task = find::task(&client, &args.task)?;
     let list = target(&client, args.list.as_deref(), &args.slot, &task)?;
     let mut body = in_list(&args.slot, &list.tasks)?;
@@ -42,7 +42,7 @@ fn target(
 }
 
 pub(super) fn edit(args: &EditArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let task = find::task(&client, &args.task)?;
     let mut body = Map::new();
     if let Some(title) = &args.title {
@@ -59,7 +59,7 @@ pub(super) fn edit(args: &EditArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn rename(args: &RenameArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let (path, old) = match args.kind {
         Named::Board => {
             let Board { id, name } = find::board(&client, &args.thing)?;

@@ -98,6 +98,8 @@ pub(super) enum Opened {
 /// A problem (RFC 9457), as far as it is told.
 #[derive(Deserialize)]
 struct Problem {
+    #[serde(default)]
+    code: String,
     detail: String,
 }
 
@@ -169,6 +171,40 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Answer, Failure> {
         self.ask(method, path, body)
+    }
+
+    /// Asks as a browser does, without a key. One attempt. Gives the answer, and the cookies that it set as a
+    /// browser would send them back.
+    pub(super) fn once(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        cookies: &str,
+    ) -> Result<(Answer, String), Failure> {
+        let body = body.map(Value::to_string);
+        let headers = [("cookie", cookies)];
+        let headers = if cookies.is_empty() {
+            &[]
+        } else {
+            &headers[..]
+        };
+        let missed = |miss| match miss {
+            Miss::Final(failure) | Miss::Busy(failure, _) => failure,
+            Miss::NotSent(why) => self.unreachable(&why, false),
+            Miss::Cut(why) => self.unreachable(&why, true),
+        };
+        let mut response = self
+            .send(method, path, body.as_deref(), headers)
+            .map_err(missed)?;
+        let text = read_text(response.body_mut()).map_err(|why| missed(Miss::Cut(why)))?;
+        if !response.status().is_success() {
+            return Err(refusal(response.status().as_u16(), &text));
+        }
+        let set = response.headers().get_all("set-cookie").iter();
+        let pairs = set.filter_map(|set| set.to_str().ok()?.split(';').next());
+        let cookies = pairs.collect::<Vec<_>>().join("; ");
+        Ok((Answer { text }, cookies))
     }
 
     /// Opens an event stream after an id. One attempt.
@@ -369,7 +405,11 @@ fn read_text(body: &mut Body) -> Result<String, String> {
 /// The problem's own sentence, without the full stop that the terminal doesn't need.
 fn refusal(status: u16, body: &str) -> Failure {
     Failure::Refused(match serde_json::from_str(body) {
-        Ok(Problem { detail }) => detail.strip_suffix('.').unwrap_or(&detail).into(),
+        Ok(Problem { code, .. }) if code == "not_signed_in" => {
+            "you are not signed in, or no longer: `boardcast login` does that, or give a good token in BOARDCAST_TOKEN"
+                .into()
+        }
+        Ok(Problem { detail, .. }) => detail.strip_suffix('.').unwrap_or(&detail).into(),
         Err(_) => format!("the server answered {status}; does --server name a Boardcast?"),
     })
 }

@@ -8,7 +8,7 @@ use crate::config::{Deleted, Kind, RmArgs};
 use boardcast_core::model::TaskId;
 
 pub(super) fn rm(args: &RmArgs) -> Result<(), Failure> {
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let (id, name) = named(&client, args.kind, &args.thing)?;
     let (kind, path) = words(args.kind);
     let answer = client.change("DELETE", &format!("/{path}/{id}"), None)?;
@@ -44,7 +44,7 @@ pub(super) fn restore(deleted: &Deleted) -> Result<(), Failure> {
     let id = &args.id;
     // Ids of all kinds have the same form; what has another one could be no path.
     TaskId::parse(id).map_err(|why| Failure::Refused(format!("the id \"{id}\" {why}")))?;
-    let answer = ask(&args.client).change("POST", &format!("/{path}/{id}/restore"), None)?;
+    let answer = ask(&args.client)?.change("POST", &format!("/{path}/{id}/restore"), None)?;
     let name = match of {
         Kind::Task => answer.read::<Task>()?.title,
         Kind::List => answer.read::<List>()?.name,

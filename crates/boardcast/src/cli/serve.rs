@@ -104,7 +104,7 @@ fn greet(args: &ServeArgs, server: &Server) {
 /// Where only whoever runs the server looks. Whoever can't read it can't make the first account.
 fn tell_setup_code(url: &str, code: &str) {
     let text = format!(
-        "Everyone who can connect can do everything. To have accounts instead, open {url}/#setup and type {code}\n"
+        "Everyone who can connect can do everything. To have accounts instead, run `boardcast init`, or open {url}/#setup and type {code}\n"
     );
     let mut stderr = std::io::stderr();
     let _ = stderr.write_all(text.as_bytes());

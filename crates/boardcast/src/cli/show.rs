@@ -7,7 +7,7 @@ use super::client::{Client, Failure, find};
 use crate::config::{BoardsArgs, DeletedArgs, ListsArgs, TasksArgs};
 
 pub(super) fn boards(args: &BoardsArgs) -> Result<(), Failure> {
-    let boards = things::boards(&ask(&args.client))?;
+    let boards = things::boards(&ask(&args.client)?)?;
     Output::new(args.client.json).things(boards.iter().map(|told| {
         let board = &told.thing;
         (&*told.text, vec![board.id.clone(), board.name.clone()])
@@ -15,7 +15,7 @@ pub(super) fn boards(args: &BoardsArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn lists(args: &ListsArgs) -> Result<(), Failure> {
-    let board = find::snapshot(&ask(&args.client), &args.board)?;
+    let board = find::snapshot(&ask(&args.client)?, &args.board)?;
     Output::new(args.client.json).things(board.lists.iter().map(|told| {
         let list = &told.thing;
         let count = count(list.tasks.len(), "task");
@@ -24,7 +24,7 @@ pub(super) fn lists(args: &ListsArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn tasks(args: &TasksArgs) -> Result<(), Failure> {
-    let board = find::snapshot(&ask(&args.client), &args.board)?;
+    let board = find::snapshot(&ask(&args.client)?, &args.board)?;
     let lists = match &args.list {
         Some(list) => vec![find::list_of(board, list)?],
         None => board.lists.into_iter().map(|told| told.thing).collect(),
@@ -40,7 +40,7 @@ pub(super) fn tasks(args: &TasksArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn deleted(args: &DeletedArgs) -> Result<(), Failure> {
-    let (client, mut output) = (ask(&args.client), Output::new(args.client.json));
+    let (client, mut output) = (ask(&args.client)?, Output::new(args.client.json));
     match &args.board {
         None => deleted_boards(&client, &mut output),
         Some(board) => deleted_things(&client, &mut output, board),

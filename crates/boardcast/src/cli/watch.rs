@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) fn run(args: &WatchArgs) -> Result<(), Failure> {
     end_on_interrupt().map_err(|error| Failure::Refused(error.to_string()))?;
     end_when_unread();
-    let client = ask(&args.client);
+    let client = ask(&args.client)?;
     let mut output = Output::new(args.client.json);
     let boards = find_all(&client, &args.boards)?;
     let snapshots = take_snapshots(&client, &boards)?;

@@ -29,6 +29,9 @@ Examples:
       To another list, above another task.
   boardcast rm task \"Water the plants\"
       Gone; `boardcast deleted \"Demo board\"` lists it, `boardcast restore task ID` brings it back.
+  boardcast init
+      Accounts instead of open doors; then `boardcast user` and `boardcast token`, and
+      `boardcast login` for the commands above.
   curl -N http://localhost:3000/boards/board-1/events
   curl --json '{\"listId\":\"list-todo\",\"title\":\"Water the plants\"}' http://localhost:3000/tasks
       The same over plain HTTP.
@@ -70,6 +73,48 @@ Examples:
       A deleted task, on a running server.
   boardcast restore team-2026-11-24.backup --data /var/lib/boardcast/team.db
       The whole data file, while no server runs.";
+
+pub(super) const INITIAL: &str = "\
+Examples:
+  boardcast init
+      Asks for login, name and password. While a server runs, everyone's open streams end.
+  boardcast init --login ada --name Ada --password-stdin < password.txt
+      For scripts.
+
+Without accounts everyone who can connect can do everything; with them people sign in and programs
+show tokens. There is no way back but to a backup from before.";
+
+pub(super) const PEOPLE: &str = "\
+Examples:
+  boardcast user add grace --name Grace
+      Prints a one-time link; by it Grace sets a password. It ends after 7 days.
+  boardcast user role grace board-1 editor
+      Also the way out when a board has no admin any more who can act.
+  boardcast user add --service --name \"deploy script\"
+      An account for a program; `boardcast token add --user \"deploy script\" …` lets it in.
+
+Works through the server that has the data file, or without one; for whoever may read and write the
+file, and nobody else.";
+
+pub(super) const TOKENS: &str = "\
+Examples:
+  BOARDCAST_TOKEN=$(boardcast token add --user grace --name laptop --scope read)
+      The token alone stands on standard output.
+  boardcast token list --user grace
+  boardcast token revoke token_01k3vd8t5zf0sr2e9c7mq4x6ya --user grace
+
+Works through the server that has the data file, or without one; for whoever may read and write the
+file, and nobody else.";
+
+pub(super) const SIGNING_IN: &str = "\
+Examples:
+  boardcast login
+      Asks for login and password, and keeps a token named after this machine.
+  boardcast login --server https://board.example.org --token-stdin < token.txt
+      Keeps a token that you have.
+
+Kept in $XDG_CONFIG_HOME/boardcast or ~/.config/boardcast, for you alone; sent to this server, under
+this very URL, and nowhere else. BOARDCAST_TOKEN goes before it.";
 
 pub(super) const MOVING: &str = "\
 Examples:

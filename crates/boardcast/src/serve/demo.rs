@@ -24,7 +24,9 @@ pub(super) fn make_on_first_start(
     if writer.setting(SETTING)?.is_some() {
         return Ok(false);
     }
-    if !args.no_demo {
+    // Whoever has accounts has begun already.
+    let is_wanted = !args.no_demo && !opened.has_accounts;
+    if is_wanted {
         let committed = writer.commit(&requests(outside).context("the demo board is valid")?)?;
         // A refusal means that an earlier start got this far: its ids are taken.
         let unavailable = Answered::Change(Err(Failure::Unavailable));
@@ -35,8 +37,8 @@ pub(super) fn make_on_first_start(
             args.data.display()
         );
     }
-    writer.note_setting(SETTING, if args.no_demo { "left out" } else { "made" })?;
-    Ok(!args.no_demo)
+    writer.note_setting(SETTING, if is_wanted { "made" } else { "left out" })?;
+    Ok(is_wanted)
 }
 
 fn requests(outside: &dyn Outside) -> Result<Vec<Asked>, Malformed> {

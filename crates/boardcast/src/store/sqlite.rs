@@ -255,6 +255,11 @@ fn follow(path: &Path) -> std::io::Result<PathBuf> {
     }
 }
 
+/// The name beside the data file under which its server is at hand for its owner.
+pub fn socket_path(data: &Path) -> Result<PathBuf, OpenError> {
+    Ok(with_suffix(&real_path(data)?, ".sock"))
+}
+
 /// SQLite answers with the mode that it has then, and that is no error where a log can't be.
 fn begin_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let answer = connection

@@ -2,6 +2,7 @@
 //! take, and who may not see a thing can't tell it from one that doesn't exist.
 
 mod attacks;
+mod desk;
 mod floods;
 mod journal;
 mod losing;

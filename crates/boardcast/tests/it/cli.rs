@@ -15,9 +15,9 @@ use tokio::time::timeout;
 /// What a run of the program came to.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// The built program with nothing of our own environment's settings.
@@ -29,6 +29,8 @@ pub(crate) fn program(server: &str, args: &[&str]) -> Command {
     command
         .env("BOARDCAST_SERVER", server)
         .env("TZ", "UTC")
+        // Nor of whom our user is to some server.
+        .env("XDG_CONFIG_HOME", "/dev/null")
         .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -66,7 +68,7 @@ pub(crate) fn done(ran: Ran) -> String {
 
 /// Checks how a run ended that could not do what it was told.
 #[track_caller]
-fn refused(ran: &Ran, code: i32, sentence: &str) {
+pub(crate) fn refused(ran: &Ran, code: i32, sentence: &str) {
     assert_eq!(ran.code, Some(code), "{ran:?}");
     assert_eq!(ran.out, "", "{ran:?}");
     assert_eq!(ran.err, format!("boardcast: {sentence}\n"));

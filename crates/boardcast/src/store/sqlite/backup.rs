@@ -122,11 +122,12 @@ pub(super) fn in_its_folder(path: &Path) -> io::Result<PathBuf> {
 /// Whether a file has a name that the server, a restore or SQLite itself takes for the data file's
 /// or for what belongs to it. Both paths are by their folder's own name.
 pub(super) fn belongs_to_data(data: &Path, path: &Path) -> bool {
-    const BEGINNINGS: [&str; 7] = [
+    const BEGINNINGS: [&str; 8] = [
         "-wal",
         "-shm",
         "-journal",
         ".lock",
+        ".sock",
         ".restoring",
         ".restored-",
         ".before-restore-",

@@ -8,7 +8,7 @@ use boardcast_sim::stream::EventStream;
 use serde_json::json;
 
 /// Nothing more may come.
-async fn expect_end(mut stream: EventStream) {
+pub(super) async fn expect_end(mut stream: EventStream) {
     // Nothing at all, not even a heartbeat.
     if let Ok(Some(block)) = stream.next_within(PATIENCE).await {
         panic!("it goes on: {block:?}");

@@ -1,7 +1,125 @@
 //! The command line where there are accounts.
 
-use super::{Credential, House};
-use crate::cli::{done, end, program, run, url};
+use super::{Credential, House, PASSWORD};
+use crate::app::TestApp;
+use crate::cli::{Ran, done, end, program, refused, run, url};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt as _;
+
+/// Runs the program as somebody whose settings are in a folder, with something to read.
+async fn run_as(home: &Path, server: &str, args: &[&str], input: &str) -> Ran {
+    let mut command = program(server, args);
+    command.env("XDG_CONFIG_HOME", home).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // Whoever doesn't read it has ended.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    end(child).await
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path)
+        .expect("it is there")
+        .permissions()
+        .mode()
+        & 0o777
+}
+
+const SIGN_IN: [&str; 4] = ["login", "--login", "root", "--password-stdin"];
+const NOT_SIGNED_IN: &str = "you are not signed in, or no longer: `boardcast login` does that, or give a good token in \
+                             BOARDCAST_TOKEN";
+
+#[tokio::test]
+async fn who_logs_in_is_known_to_that_server_until_they_log_out() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let sessions = house.get(&house.root, "/me/sessions").await.json();
+    done(run_as(home, &server, &SIGN_IN, &format!("{PASSWORD}\n")).await);
+    assert_eq!(
+        house.get(&house.root, "/me/sessions").await.json(),
+        sessions
+    );
+    let tokens = house.get(&house.root, "/me/tokens").await.json();
+    let name = tokens["tokens"][0]["name"].as_str().expect("a token");
+    assert!(name.starts_with("boardcast on "), "{name}");
+    let kept = home.join("boardcast/tokens.json");
+    assert_eq!((mode(&kept), mode(&home.join("boardcast"))), (0o600, 0o700));
+
+    done(run_as(home, &server, &["add", "list-todo", "As root"], "").await);
+    let board = house.get(&house.root, "/boards/board-1").await.text();
+    assert!(board.contains("As root"), "{board}");
+    // The same server under another name is another one.
+    let other = server.replace("127.0.0.1", "localhost");
+    refused(
+        &run_as(home, &other, &["boards"], "").await,
+        1,
+        NOT_SIGNED_IN,
+    );
+    let mut by_environment = program(&server, &["boards"]);
+    by_environment.env("XDG_CONFIG_HOME", home);
+    let bad = by_environment.env("BOARDCAST_TOKEN", "bct_bad").spawn();
+    refused(&end(bad.expect("it starts")).await, 1, NOT_SIGNED_IN);
+
+    done(run_as(home, &server, &["logout"], "").await);
+    refused(
+        &run_as(home, &server, &["boards"], "").await,
+        1,
+        NOT_SIGNED_IN,
+    );
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_has_can_be_kept() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let (_, token) = house.token(&house.root, "read").await;
+    let Credential::Bearer(token) = token else {
+        unreachable!("a token");
+    };
+    let log_in = ["login", "--token-stdin"];
+    refused(
+        &run_as(home, &server, &log_in, "bct_bad\n").await,
+        1,
+        NOT_SIGNED_IN,
+    );
+    let out = done(run_as(home, &server, &log_in, &format!("{token}\n")).await);
+    assert!(!out.contains(&token));
+    assert!(done(run_as(home, &server, &["boards"], "").await).contains("board-1"));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_whoever_cannot_sign_in() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let wrong = run_as(home, &server, &SIGN_IN, "not the password\n").await;
+    refused(&wrong, 1, "Login and password don't fit together");
+    let nothing = run_as(home, &server, &SIGN_IN, "").await;
+    refused(&nothing, 1, "nothing was typed");
+    let blind = run_as(home, &server, &["login"], "").await;
+    refused(&blind, 1, "--login is needed where nobody can be asked");
+    let plain = run_as(home, "http://board.example.org", &SIGN_IN, PASSWORD).await;
+    let says = "http://board.example.org would be told your secrets over plain http, where others can read them; use \
+                its https address";
+    refused(&plain, 1, says);
+    assert_eq!(fs::read_dir(home).expect("a folder").count(), 0);
+    house.stop().await;
+    let open = TestApp::start().await;
+    let server = url(&open);
+    let says = format!(
+        "{server} has no accounts, so there is nothing to sign in to; `boardcast init` switches them on"
+    );
+    refused(&run_as(home, &server, &SIGN_IN, PASSWORD).await, 1, &says);
+    open.stop().await;
+}
 
 #[tokio::test]
 async fn a_token_in_the_environment_says_who_asks() {

@@ -1,0 +1,149 @@
+//! `boardcast login` and `logout`: who the other commands are to a server. Signing in gives a session; with
+//! it a token named after this machine is made, and then the session ends.
+
+use super::client::print::Output;
+use super::client::{Client, Failure};
+use super::{client_of, kept, prompt};
+use crate::config::{LoginArgs, LogoutArgs};
+use boardcast_core::access::Scope;
+use boardcast_core::limits::TOKEN_NAME_CHARS_MAX;
+use serde::Deserialize;
+use serde_json::json;
+
+/// What the server says of who asks.
+#[derive(Deserialize)]
+struct Me {
+    mode: String,
+    user: Option<Myself>,
+}
+
+#[derive(Deserialize)]
+struct Myself {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Issued {
+    secret: String,
+}
+
+pub(super) fn sign_in(args: &LoginArgs) -> Result<(), Failure> {
+    let server = &args.server.url;
+    if !keeps_secrets(server) {
+        return Err(Failure::Refused(format!(
+            "{server} would be told your secrets over plain http, where others can read them; use its https address"
+        )));
+    }
+    let client = client_of(server);
+    let me: Me = client.get("/me")?.read()?;
+    if me.mode != "accounts" {
+        return Err(Failure::Refused(format!(
+            "{server} has no accounts, so there is nothing to sign in to; `boardcast init` switches them on"
+        )));
+    }
+    let token = if args.token_stdin {
+        prompt::secret_from_stdin()?
+    } else {
+        new_token(&client, args)?
+    };
+    let client = client_of(server).with_token(Some(token.clone()));
+    let me: Me = client.get("/me")?.read()?;
+    let user = me
+        .user
+        .ok_or_else(|| Failure::Refused(format!("{server} doesn't know whose token this is")))?;
+    let path = kept::keep(server, &token)?;
+    Output::new(false).line(&format!(
+        "The commands here are {} to {server} now. The token is kept in {}.",
+        user.name,
+        path.display()
+    ))
+}
+
+pub(super) fn sign_out(args: &LogoutArgs) -> Result<(), Failure> {
+    let server = &args.server.url;
+    Output::new(false).line(&if kept::forget(server)? {
+        format!(
+            "The token for {server} is forgotten here. Your account's page there ends it for good."
+        )
+    } else {
+        format!("There was no token for {server}.")
+    })
+}
+
+fn new_token(client: &Client, args: &LoginArgs) -> Result<String, Failure> {
+    let login = match &args.login {
+        Some(login) => login.clone(),
+        None => prompt::line("Login", "--login")?,
+    };
+    let password = if args.password_stdin {
+        prompt::secret_from_stdin()?
+    } else {
+        prompt::password("Password")?
+    };
+    let body = json!({ "login": login, "password": password });
+    let (_, cookies) = client.once("POST", "/session", Some(&body), "")?;
+    let body = json!({ "name": token_name(), "scope": Scope::from(args.scope) });
+    let made = client.once("POST", "/me/tokens", Some(&body), &cookies);
+    // With a token or without: nobody goes on with this session.
+    let ended = client.once("DELETE", "/session", None, &cookies);
+    let issued: Issued = made?.0.read()?;
+    ended?;
+    Ok(issued.secret)
+}
+
+/// By which its owner knows it again in the list of their tokens.
+fn token_name() -> String {
+    let machine = rustix::system::uname();
+    let name = format!("boardcast on {}", machine.nodename().to_string_lossy());
+    let plain = name.chars().filter(|c| !c.is_control());
+    plain.take(TOKEN_NAME_CHARS_MAX).collect()
+}
+
+/// Whether nobody in between can read along: https, or this very machine.
+fn keeps_secrets(server: &str) -> bool {
+    let Some(rest) = server.strip_prefix("http://") else {
+        return true;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return false;
+    }
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = bare
+        .parse::<std::net::IpAddr>()
+        .is_ok_and(|ip| ip.is_loopback());
+    is_loopback || host.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_machine() {
+        for server in [
+            "https://board.example.org",
+            "http://localhost:3000",
+            "http://LOCALHOST",
+            "http://127.0.0.1:3000/board",
+            "http://127.9.9.9",
+            "http://[::1]:3000",
+        ] {
+            assert!(keeps_secrets(server), "{server}");
+        }
+        for server in [
+            "http://board.example.org",
+            "http://192.0.2.1:3000",
+            "http://localhost.example.org",
+            "http://localhost@example.org",
+            "http://127.0.0.1@example.org:80",
+            "http://[2001:db8::1]:3000",
+        ] {
+            assert!(!keeps_secrets(server), "{server}");
+        }
+    }
+}
