@@ -28,7 +28,8 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
     let made: Account = desk::read(&desk::begin(&args.data.path, wish)?)?;
     let mut output = Output::new(false);
     output.line(&format!(
-        "Accounts are on. {} signs in as {}, rules all accounts and is admin of every board.",
+        "Accounts are on in {}. {} signs in as {}, rules all accounts and is admin of every board.",
+        args.data.path.display(),
         made.name,
         made.who()
     ))?;
