@@ -55,8 +55,8 @@ fn explain(error: OpenError) -> anyhow::Error {
     };
     let holder = pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"));
     anyhow!(
-        "{} is in use by {holder}, which doesn't answer at its socket. If it is starting or stopping, try again; if \
-         it is an older Boardcast, stop it first.",
+        "{} is in use by {holder}, which doesn't answer at its socket. If it is starting or stopping, try again. Else its \
+         log says why, or it is an older Boardcast; stop it first.",
         path.display()
     )
 }
