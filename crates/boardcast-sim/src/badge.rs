@@ -26,6 +26,14 @@ pub(crate) fn show(addr: SocketAddr, headers: &mut Vec<(String, String)>) {
     }
 }
 
+/// The same as a line of a request's head, or nothing.
+pub(crate) fn line(addr: SocketAddr) -> String {
+    let mut headers = Vec::new();
+    show(addr, &mut headers);
+    let line = |(name, value)| format!("{name}: {value}\r\n");
+    headers.into_iter().map(line).collect()
+}
+
 fn badges() -> MutexGuard<'static, BTreeMap<SocketAddr, String>> {
     BADGES.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -111,12 +111,17 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
          Ours and the floor take turns with the same number of sockets and bytes; the ratio is the median of the pairs. CPU a \
          delivery is without what the same write costs when nobody watches, CPU an event is with it. Latency is from the \
          moment before the writer sends to the moment after the watcher has read, so ours has the commit in it, and both \
-         have the load's own work: one thread that reads for all watchers.",
+         have the load's own work: one thread that reads for all watchers. The last row is with accounts on, everyone showing a \
+         token; its events say who did it, and are larger by that.",
     );
     let ours = stage.ours(1).await?;
+    let with_accounts = stage.ours_with_accounts(1).await?;
     let time = stage.time(1_500);
     let floor_quiet_us = fan_out_to(&stage.floor(400), 0, time)?.cpu_per_event();
-    for watchers in stage_sizes(&stage, &[1, 100, 1_000, 10_000], &[1, 50]) {
+    let sizes = stage_sizes(&stage, &[1, 100, 1_000, 10_000], &[1, 50]);
+    let open = sizes.into_iter().map(|watchers| (&ours, watchers, ""));
+    let watchers = stage.size(1_000, 50);
+    for (ours, watchers, note) in open.chain([(&with_accounts, watchers, ", accounts on")]) {
         let watchers = stage.watchers(watchers);
         let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
@@ -140,7 +145,7 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
             }
         };
         part.row([
-            thousands(watchers as f64),
+            thousands(watchers as f64) + note,
             when_clear(median(&costs)),
             when_clear(median(&bare_costs)),
             when_clear(ratio),
@@ -153,11 +158,11 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
             digits(of(&bare, |figures| figures.latencies.percentile(99.0))),
         ]);
         stage.say(&format!(
-            "  {watchers} watchers: {ratio:.2} times the floor"
+            "  {watchers} watchers{note}: {ratio:.2} times the floor"
         ));
         if is_clear {
             part.ratio(format!(
-                "One delivery to each of {} watchers costs {} times the CPU of a bare send.",
+                "One delivery to each of {} watchers{note} costs {} times the CPU of a bare send.",
                 thousands(watchers as f64),
                 digits(ratio)
             ));

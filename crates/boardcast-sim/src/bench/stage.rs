@@ -2,12 +2,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 use super::swarm::{Swarm, Target};
 use super::{Bench, Case, floor, host};
+use crate::badge;
 use crate::bench::spread::Spread;
 use crate::client::Client;
 use crate::program::Program;
@@ -31,6 +35,26 @@ const DESCRIPTORS_SPARE: usize = 600;
 pub(crate) struct Ours {
     _program: Program,
     pub(crate) target: Target,
+}
+
+impl Ours {
+    /// One writer for each task of the board.
+    fn of(program: Program) -> Self {
+        let target = Target {
+            addr: program.addr(),
+            door: None,
+            pids: vec![program.pid()],
+            watch: format!("/boards/{BOARD}/events"),
+            method: "PATCH".into(),
+            path: "/tasks/bench-{writer}".into(),
+            body: "{\"title\":\"{mark}{fill}\"}".into(),
+            body_bytes: BODY_BYTES,
+        };
+        Self {
+            _program: program,
+            target,
+        }
+    }
 }
 
 pub(crate) struct Stage {
@@ -128,6 +152,54 @@ impl Stage {
         self.ours_on(&data, writers, &[]).await
     }
 
+    /// The same with accounts on: whoever asks shows a token, and everyone's streams stand on rights.
+    pub(crate) async fn ours_with_accounts(&mut self, writers: usize) -> Result<Ours, String> {
+        const PASSWORD: &str = "long enough";
+        let data = self.data();
+        let account = [
+            "init",
+            "--login",
+            "bench",
+            "--name",
+            "Bench",
+            "--password-stdin",
+        ];
+        self.tell_program(&data, &account, PASSWORD).await?;
+        let token = [
+            "token", "add", "--user", "bench", "--name", "bench", "--scope", "admin",
+        ];
+        let token = self.tell_program(&data, &token, "").await?;
+        let (program, addr) = self.start_on(&data, &[]).await?;
+        badge::wear(addr, token.trim());
+        prepare(addr, writers).await?;
+        Ok(Ours::of(program))
+    }
+
+    /// One command of the program, and what it prints.
+    async fn tell_program(
+        &self,
+        data: &Path,
+        words: &[&str],
+        input: &str,
+    ) -> Result<String, String> {
+        let fault = |fault: std::io::Error| format!("{}: {fault}", words[0]);
+        let mut command = Command::new(&self.bench.binary);
+        command.args(words).arg("--data").arg(data);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(fault)?;
+        let mut stdin = child.stdin.take().expect("it is piped");
+        stdin.write_all(input.as_bytes()).await.map_err(fault)?;
+        drop(stdin);
+        let done = child.wait_with_output().await.map_err(fault)?;
+        if !done.status.success() {
+            return Err(format!("{} ended with {}", words[0], done.status));
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
     pub(crate) fn data(&mut self) -> PathBuf {
         self.servers += 1;
         self.folder.join(format!("server-{}.db", self.servers))
@@ -139,24 +211,21 @@ impl Stage {
         writers: usize,
         env: &[(String, String)],
     ) -> Result<Ours, String> {
+        let (program, addr) = self.start_on(data, env).await?;
+        prepare(addr, writers).await?;
+        Ok(Ours::of(program))
+    }
+
+    async fn start_on(
+        &self,
+        data: &Path,
+        env: &[(String, String)],
+    ) -> Result<(Program, SocketAddr), String> {
         let args = ["--log", "warn", "--no-demo"];
         let program = Program::start(&self.bench.binary, data, &args, env).await;
         let program = program.map_err(|fault| fault.to_string())?;
-        prepare(program.addr(), writers).await?;
-        let target = Target {
-            addr: program.addr(),
-            door: None,
-            pids: vec![program.pid()],
-            watch: format!("/boards/{BOARD}/events"),
-            method: "PATCH".into(),
-            path: "/tasks/bench-{writer}".into(),
-            body: "{\"title\":\"{mark}{fill}\"}".into(),
-            body_bytes: BODY_BYTES,
-        };
-        Ok(Ours {
-            _program: program,
-            target,
-        })
+        let addr = program.addr();
+        Ok((program, addr))
     }
 
     /// Our server with a board for each of so many writers, and a task on it.

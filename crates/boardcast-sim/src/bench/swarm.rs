@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::feed::{Brought, Feed, Mark, marks};
 use super::spread::Spread;
+use crate::badge;
 
 /// Bytes read at a time: of a snapshot that is as much as a socket holds.
 const READ_BYTES: usize = 256 * 1024;
@@ -567,8 +568,9 @@ impl Target {
         let body = body.replace("{fill}", &"x".repeat(fill));
         let path = self.path.replace("{writer}", &mark.writer.to_string());
         let (method, addr, length) = (&self.method, self.addr, body.len());
+        let badge = badge::line(addr);
         format!(
-            "{method} {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: {addr}\r\n{badge}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
     }
@@ -600,8 +602,10 @@ fn ask_for_stream(
     let path = target.watch.replace("{writer}", &writer.to_string());
     let addr = target.addr;
     let cursor = id.map_or_else(String::new, |id| format!("last-event-id: {id}\r\n"));
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\naccept: text/event-stream\r\n{cursor}\r\n");
+    let badge = badge::line(addr);
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {addr}\r\naccept: text/event-stream\r\n{badge}{cursor}\r\n"
+    );
     let sent = (&*socket).write_all(request.as_bytes());
     let ready = sent.and_then(|()| socket.set_nonblocking(true));
     ready.map_err(|fault| format!("a stream could not be asked for: {fault}"))
