@@ -121,7 +121,7 @@ pub(crate) async fn fan_out(mut stage: Stage) -> Outcome {
     let sizes = stage_sizes(&stage, &[1, 100, 1_000, 10_000], &[1, 50]);
     let open = sizes.into_iter().map(|watchers| (&ours, watchers, ""));
     let watchers = stage.size(1_000, 50);
-    for (ours, watchers, note) in open.chain([(&with_accounts, watchers, ", accounts on")]) {
+    for (ours, watchers, note) in open.chain([(&with_accounts, watchers, " with accounts")]) {
         let watchers = stage.watchers(watchers);
         let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());

@@ -188,6 +188,7 @@ impl Stage {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(fault)?;
         let mut stdin = child.stdin.take().expect("it is piped");
@@ -195,7 +196,8 @@ impl Stage {
         drop(stdin);
         let done = child.wait_with_output().await.map_err(fault)?;
         if !done.status.success() {
-            return Err(format!("{} ended with {}", words[0], done.status));
+            let said = String::from_utf8_lossy(&done.stderr);
+            return Err(format!("{} ended with {}: {said}", words[0], done.status));
         }
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
