@@ -85,12 +85,21 @@ pub struct Progress {
     pub cuts: u64,
 }
 
+/// What a run leaves.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    /// The history.
+    pub lines: Vec<Line>,
+    /// Why its board is still there, if it is.
+    pub left_behind: Option<String>,
+}
+
 impl Probe {
     /// Runs it, telling of progress once a second, and gives the history.
     ///
     /// # Errors
     /// If the server can't be reached, refuses the board, or is gone for a minute.
-    pub fn run(&self, mut tell: impl FnMut(Progress)) -> Result<Vec<Line>, Untestable> {
+    pub fn run(&self, mut tell: impl FnMut(Progress)) -> Result<Probed, Untestable> {
         let site = Arc::new(Site::new(self));
         let ground = site.make_board(self.seed)?;
         let run = Arc::new(Run {
@@ -99,11 +108,17 @@ impl Probe {
         });
         let outcome = self.run_on(&site, &ground, &run, &mut tell);
         run.is_over.store(true, Ordering::Relaxed);
-        let deleted = site.ask("DELETE", &format!("/boards/{}", ground.board), None, None);
+        let path = format!("/boards/{}", ground.board);
+        let left_behind = match site.ask("DELETE", &path, None, None) {
+            Ok((204, _)) => None,
+            Ok((403, _)) => Some(format!("{path}: to delete it takes a token of scope admin")),
+            Ok((status, _)) => Some(format!("{path}: its deletion was answered {status}")),
+            Err(fault) => Some(fault),
+        };
         outcome?;
-        deleted.map_err(Untestable)?;
         let mut lines = run.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::take(&mut *lines))
+        let lines = std::mem::take(&mut *lines);
+        Ok(Probed { lines, left_behind })
     }
 
     fn run_on(

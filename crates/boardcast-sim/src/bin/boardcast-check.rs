@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use boardcast_sim::history::{Class, Line, Verdict, judge, judge_text};
-use boardcast_sim::probe::{Probe, Progress};
+use boardcast_sim::probe::{Probe, Probed, Progress};
 use clap::Parser;
 
 const AFTER_HELP: &str = "\
@@ -33,7 +33,8 @@ struct Flags {
     /// A server to test, such as `https://board.example.org`
     #[arg(long)]
     url: Option<String>,
-    /// A file with a token that may make boards there; on the command line others could read it
+    /// A file with a token that may make and delete boards there (scope admin); on the command line
+    /// others could read it
     #[arg(long, value_name = "FILE", requires = "url")]
     token_file: Option<PathBuf>,
     /// How long to write
@@ -95,7 +96,10 @@ fn test(url: &str, flags: &Flags) -> Result<Verdict, String> {
         "{url}: {} s, {} writers, {} watchers, seed {}",
         flags.seconds, probe.writers, probe.watchers, probe.seed
     );
-    let lines = probe.run(progress).map_err(|why| why.to_string())?;
+    let Probed { lines, left_behind } = probe.run(progress).map_err(|why| why.to_string())?;
+    if let Some(why) = left_behind {
+        eprintln!("its board is still there. {why}");
+    }
     if let Some(path) = &flags.save {
         fs::write(path, written(&lines)).map_err(|fault| format!("{}: {fault}", path.display()))?;
     }

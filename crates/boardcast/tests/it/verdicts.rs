@@ -26,7 +26,9 @@ fn probe(address: SocketAddr) -> Probe {
 
 async fn run(probe: Probe) -> Vec<Line> {
     let run = tokio::task::spawn_blocking(move || probe.run(|_| ()));
-    run.await.unwrap().unwrap()
+    let probed = run.await.unwrap().unwrap();
+    assert_eq!(probed.left_behind, None);
+    probed.lines
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
