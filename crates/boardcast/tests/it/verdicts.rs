@@ -3,7 +3,7 @@
 
 use crate::child::ChildApp;
 use boardcast_sim::history::{Class, Line, judge};
-use boardcast_sim::probe::Probe;
+use boardcast_sim::probe::{Probe, Progress};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 fn probe(address: SocketAddr) -> Probe {
     Probe {
         url: format!("http://{address}"),
         token: None,
-        duration: Duration::from_secs(2),
+        duration: Duration::from_secs(3),
         writers: 3,
         watchers: 6,
         writes_per_second: 60,
@@ -24,8 +25,9 @@ fn probe(address: SocketAddr) -> Probe {
     }
 }
 
-async fn run(probe: Probe) -> Vec<Line> {
-    let run = tokio::task::spawn_blocking(move || probe.run(|_| ()));
+async fn run(probe: Probe, begun_tx: watch::Sender<bool>) -> Vec<Line> {
+    let tell = move |progress: Progress| _ = begun_tx.send_replace(progress.answered > 0);
+    let run = tokio::task::spawn_blocking(move || probe.run(tell));
     let probed = run.await.unwrap().unwrap();
     assert_eq!(probed.left_behind, None);
     probed.lines
@@ -34,9 +36,9 @@ async fn run(probe: Probe) -> Vec<Line> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_is_found_good_although_it_is_killed_meanwhile() {
     let mut app = ChildApp::start().await;
-    let running = tokio::spawn(run(probe(app.address())));
-    // Some time in between; at which moment doesn't matter.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (begun_tx, mut begun_rx) = watch::channel(false);
+    let running = tokio::spawn(run(probe(app.address()), begun_tx));
+    begun_rx.wait_for(|has_begun| *has_begun).await.unwrap();
     app.kill().await;
     app.restart().await;
     let verdict = judge(&running.await.unwrap());
@@ -69,7 +71,13 @@ async fn a_middleman_that_omits_repeats_or_rewrites_one_event_is_found_out() {
         (Lie::Repeats, Class::Duplicate),
         (Lie::Rewrites, Class::Content),
     ] {
-        let verdict = judge(&run(probe(middleman(app.address(), lie).await)).await);
+        let verdict = judge(
+            &run(
+                probe(middleman(app.address(), lie).await),
+                watch::Sender::new(false),
+            )
+            .await,
+        );
         let found = verdict.counts.keys().collect::<Vec<_>>();
         assert!(found.contains(&&class), "{class}: {:?}", verdict.wrong);
     }
