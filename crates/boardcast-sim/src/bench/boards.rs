@@ -15,29 +15,52 @@ type Outcome = Result<Part, String>;
 
 const WATCHERS_EACH: usize = 5;
 
-/// Events of so many boards at a time, in turn, to so many watchers of each.
-fn in_turn(
+/// How events come to many boards, in turn.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// To so many boards at a time, and to the next when those have been seen.
+    AtOnce(usize),
+    /// To one board every so often, whether or not what came before was seen.
+    Every(Duration),
+}
+
+impl Pace {
+    fn write(self, swarm: &mut Swarm, time: Duration) -> Result<u64, String> {
+        match self {
+            Self::AtOnce(boards) => swarm.write_in_turn(time, boards),
+            Self::Every(pause) => swarm.write_evenly(time, pause),
+        }
+    }
+}
+
+/// Events at each of the paces, to so many watchers of each board.
+fn in_turn<const N: usize>(
     target: &Target,
     boards: usize,
     watchers: usize,
-    at_once: usize,
+    paces: [Pace; N],
     time: Duration,
-) -> Result<Figures, String> {
+) -> Result<[Figures; N], String> {
     let mut swarm = Swarm::new(target, boards)?;
     swarm.watch_each(watchers)?;
-    swarm.write_in_turn(time / 10, at_once)?;
-    calm(&target.pids);
-    let figures = measure(&mut swarm, target, |swarm| {
-        swarm.write_in_turn(time, at_once)
-    })?;
+    let mut measured = Vec::with_capacity(N);
+    for pace in paces {
+        pace.write(&mut swarm, time / 10)?;
+        calm(&target.pids);
+        measured.push(measure(&mut swarm, target, |swarm| {
+            pace.write(swarm, time)
+        })?);
+    }
     swarm.verify()?;
     drop(swarm);
     calm(&target.pids);
-    Ok(figures)
+    measured
+        .try_into()
+        .map_err(|_| "as many figures as paces".into())
 }
 
 pub(crate) async fn boards(mut stage: Stage) -> Outcome {
-    const AT_ONCE: usize = 20;
+    const PACE: [Pace; 1] = [Pace::AtOnce(20)];
     let mut part = Part::new(
         "Many small boards",
         &[
@@ -60,13 +83,14 @@ pub(crate) async fn boards(mut stage: Stage) -> Outcome {
     let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
     for _ in 0..stage.pairs() {
-        let quiet_us = in_turn(&ours.target, boards, 0, AT_ONCE, time)?.cpu_per_event();
-        let figures = in_turn(&ours.target, boards, WATCHERS_EACH, AT_ONCE, time)?;
+        let [quiet] = in_turn(&ours.target, boards, 0, PACE, time)?;
+        let [figures] = in_turn(&ours.target, boards, WATCHERS_EACH, PACE, time)?;
         let mut floor = stage.floor(figures.bytes_per_delivery());
         (floor.watch, floor.path) = ("/{writer}".into(), "/{writer}".into());
-        let floor_quiet_us = in_turn(&floor, boards, 0, AT_ONCE, time / 2)?.cpu_per_event();
-        let floor = in_turn(&floor, boards, WATCHERS_EACH, AT_ONCE, time)?;
-        let (cost, bare_cost) = (net(&figures, quiet_us), net(&floor, floor_quiet_us));
+        let [floor_quiet] = in_turn(&floor, boards, 0, PACE, time / 2)?;
+        let [floor] = in_turn(&floor, boards, WATCHERS_EACH, PACE, time)?;
+        let cost = net(&figures, quiet.cpu_per_event());
+        let bare_cost = net(&floor, floor_quiet.cpu_per_event());
         ratios.push(cost / bare_cost);
         costs.push(cost);
         bare_costs.push(bare_cost);
@@ -185,11 +209,11 @@ fn at_ease(target: &Target, watchers: usize, time: Duration) -> Result<Spread, S
 /// The same events by either way to the watchers: over sockets that were taken over, and through
 /// hyper as bodies.
 pub(crate) async fn paths(mut stage: Stage) -> Outcome {
+    const PACES: [Pace; 2] = [Pace::Every(Duration::from_micros(500)), Pace::AtOnce(1)];
     let mut part = Part::new(
         "Sockets taken over, and bodies",
         &[
-            "boards",
-            "watchers",
+            "events",
             "sockets: CPU µs a delivery",
             "bodies",
             "ratio",
@@ -198,48 +222,63 @@ pub(crate) async fn paths(mut stage: Stage) -> Outcome {
             "bodies: p50 ms",
             "p99 ms",
         ],
-        "What taking sockets from hyper is worth: each of many boards gets an event, one at a time in turn, from a server that \
-         takes sockets over and from one that sends all streams as bodies, in turn. Events come in by a door behind requests, \
-         writer and file (`crates/boardcast/bench/publish.rs`) and are published there as the writer would; CPU a delivery is \
-         without what the same events cost when nobody watches.",
+        "What taking sockets from hyper is worth where every event has few watchers: many boards get events in turn, from a \
+         server that takes sockets over and from one that sends all streams as bodies; 2,000 events a second, and then each as \
+         soon as the one before has been seen, where a core never rests. Events come in by a door behind requests, writer and \
+         file (`crates/boardcast/bench/publish.rs`) and are published there as the writer would; CPU a delivery is without \
+         what the same events cost when nobody watches.",
     );
     let boards = stage.size(2_000, 20);
     let time = stage.time(1_500);
     let sockets = stage.with_door(boards, &[]).await?;
     let bodies = stage.with_door(boards, &["--bodies-only"]).await?;
-    let (mut own, mut other) = (Vec::new(), Vec::new());
-    let (mut costs, mut other_costs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds: [Vec<[Way; 2]>; 2] = Default::default();
     for _ in 0..stage.pairs() {
         let run = |target: &Target| {
-            let quiet_us = in_turn(target, boards, 0, 1, time / 2)?.cpu_per_event();
-            let figures = in_turn(target, boards, WATCHERS_EACH, 1, time)?;
-            Ok::<_, String>((net(&figures, quiet_us), figures))
+            let quiet = in_turn(target, boards, 0, PACES, time)?;
+            let watched = in_turn(target, boards, WATCHERS_EACH, PACES, time)?;
+            let both = watched.into_iter().zip(quiet);
+            Ok::<_, String>(both.map(|(figures, quiet)| Way {
+                cost: net(&figures, quiet.cpu_per_event()),
+                latencies: figures.latencies,
+            }))
         };
-        let (cost, figures) = run(&sockets.target)?;
-        let (other_cost, other_figures) = run(&bodies.target)?;
-        stage.say(&format!("  {cost:.1} µs, as bodies {other_cost:.1} µs"));
-        ratios.push(cost / other_cost);
-        costs.push(cost);
-        other_costs.push(other_cost);
-        own.push(figures);
-        other.push(other_figures);
+        let pairs = run(&sockets.target)?.zip(run(&bodies.target)?);
+        for (round, (own, other)) in rounds.iter_mut().zip(pairs) {
+            stage.say(&format!(
+                "  {:.1} µs, as bodies {:.1} µs",
+                own.cost, other.cost
+            ));
+            round.push([own, other]);
+        }
     }
-    part.row([
-        thousands(boards as f64),
-        thousands((boards * WATCHERS_EACH) as f64),
-        digits(median(&costs)),
-        digits(median(&other_costs)),
-        digits(median(&ratios)),
-        digits(of(&own, |figures| figures.latencies.percentile(50.0))),
-        digits(of(&own, |figures| figures.latencies.percentile(99.0))),
-        digits(of(&other, |figures| figures.latencies.percentile(50.0))),
-        digits(of(&other, |figures| figures.latencies.percentile(99.0))),
-    ]);
-    part.ratio(format!(
-        "On {} boards with {WATCHERS_EACH} watchers each, a delivery over a socket that was taken over costs {} times the CPU of \
-         one through hyper.",
-        thousands(boards as f64),
-        digits(median(&ratios))
-    ));
+    let names = ["2,000 a second", "one after another"];
+    for (name, round) in names.into_iter().zip(&rounds) {
+        let middle = |of: &dyn Fn(&[Way; 2]) -> f64| {
+            digits(median(&round.iter().map(of).collect::<Vec<_>>()))
+        };
+        let ratio = middle(&|[own, other]| own.cost / other.cost);
+        part.row([
+            name.to_owned(),
+            middle(&|[own, _]| own.cost),
+            middle(&|[_, other]| other.cost),
+            ratio.clone(),
+            middle(&|[own, _]| own.latencies.percentile(50.0)),
+            middle(&|[own, _]| own.latencies.percentile(99.0)),
+            middle(&|[_, other]| other.latencies.percentile(50.0)),
+            middle(&|[_, other]| other.latencies.percentile(99.0)),
+        ]);
+        part.ratio(format!(
+            "On {} boards with {WATCHERS_EACH} watchers each, events {name}: a delivery over a socket that was taken over costs \
+             {ratio} times the CPU of one through hyper.",
+            thousands(boards as f64),
+        ));
+    }
     Ok(part)
+}
+
+/// What a delivery cost by one of the ways, and how long it took.
+struct Way {
+    cost: f64,
+    latencies: Spread,
 }

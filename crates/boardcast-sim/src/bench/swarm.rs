@@ -306,6 +306,23 @@ impl Swarm {
         Ok(writes as u64)
     }
 
+    /// The writers in turn, one every so often, whether or not what came before was seen. Who is late
+    /// makes up for it.
+    pub(crate) fn write_evenly(&mut self, time: Duration, every: Duration) -> Result<u64, String> {
+        let (begun, mut writes) = (Instant::now(), 0);
+        while begun.elapsed() < time {
+            let due = every * writes;
+            let wait = due.saturating_sub(begun.elapsed());
+            if wait.is_zero() {
+                self.send(writes as usize % self.writers.len())?;
+                writes += 1;
+            }
+            self.pump(wait)?;
+        }
+        self.settle()?;
+        Ok(u64::from(writes))
+    }
+
     /// Every writer at once, each asking again when it is answered, until `writes` were answered or
     /// the time is over.
     pub(crate) fn write_together(&mut self, time: Duration, writes: u64) -> Result<u64, String> {
