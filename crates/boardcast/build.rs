@@ -40,7 +40,9 @@ fn main() -> ExitCode {
     if !cfg!(feature = "ui") {
         return write_table(&table, None);
     }
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+    // Asked now: where this script was compiled is another place when its folder was moved.
+    let package = PathBuf::from(environment("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let web = package.join("../../web");
     let sources = sources(&web);
     for source in &sources {
         println!("cargo::rerun-if-changed={}", source.display());

@@ -244,9 +244,9 @@ fn runs(command: &mut Command) -> bool {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "which cargo and which compiler is the caller's environment by definition"
+    reason = "which cargo, which compiler and which tree is the caller's environment by definition"
 )]
-fn environment(name: &str) -> Option<OsString> {
+pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 

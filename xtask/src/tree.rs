@@ -8,11 +8,14 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::source::Source;
+use crate::tools;
 
-/// The folder with the workspace's `Cargo.toml`.
+/// The folder with the workspace's `Cargo.toml`. `cargo xtask` says which; by itself the program knows where it was
+/// compiled, which is another place when that folder was moved.
 pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask
+    let told = tools::environment("CARGO_MANIFEST_DIR");
+    let xtask = told.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&xtask)
         .parent()
         .expect("xtask is a folder of the workspace")
         .to_path_buf()
