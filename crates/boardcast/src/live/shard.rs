@@ -10,13 +10,16 @@
 
 #[cfg(any(test, feature = "sabotage"))]
 mod audit;
+mod clocks;
+mod pass;
+mod sends;
 
 #[cfg(any(test, feature = "sabotage"))]
 pub use audit::States;
 
 use super::chunks::{LAST_CHUNK, Run, put_chunk};
 use super::cuts::Cuts;
-use super::hub::{After, Ear, Seat};
+use super::hub::{Ear, Seat};
 use super::pages::Pages;
 use super::watcher::Next;
 use super::wheel::Wheel;
@@ -25,17 +28,16 @@ use crate::outside::{Outside, random_within};
 use crate::sabotage::{self, Spot};
 use boardcast_core::cursor::Cursor;
 use boardcast_core::frame::Segment;
-use boardcast_core::limits::{
-    HEARTBEAT_SECONDS, RETRY_SPREAD_MS, SENDS_PER_TURN_MAX, STALL_BYTES_MIN, STALL_SECONDS,
-};
+use boardcast_core::limits::{HEARTBEAT_SECONDS, RETRY_SPREAD_MS, SENDS_PER_TURN_MAX};
 use boardcast_core::model::BoardId;
-use bytes::{Buf, Bytes};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use bytes::Bytes;
+use clocks::Stall;
+use sends::{Gate, put_aside};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
-const STALL: Duration = Duration::from_secs(STALL_SECONDS);
 
 /// Sends of a turn that one board's pass may make before others have theirs.
 const PASS_SHARE: usize = SENDS_PER_TURN_MAX / 2;
@@ -130,14 +132,6 @@ pub struct Shard {
     slice: Vec<u8>,
 }
 
-/// What every send passes: nothing goes to a watcher that has lost its rights, wherever it stands.
-#[derive(Default)]
-struct Gate {
-    cuts: Arc<Cuts>,
-    /// Watchers that are to end, and get nothing until then.
-    revoked: BTreeSet<Token>,
-}
-
 struct Entry {
     watcher: Watcher,
     /// Bytes to be sent before what the watcher decides next; seldom any.
@@ -154,11 +148,6 @@ struct Entry {
     state: State,
     /// Nothing comes after `control`.
     is_ending: bool,
-}
-
-struct Stall {
-    ends: Duration,
-    bytes_taken: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -485,103 +474,6 @@ impl Shard {
         self.watchers.is_empty()
     }
 
-    /// Sends a board's pass to some more watchers; gives how many sends it took.
-    fn run_pass(
-        &mut self,
-        number: u32,
-        sends_max: usize,
-        now: Duration,
-        sink: &mut impl Sink,
-    ) -> usize {
-        let Some(board) = self.boards.get_mut(number) else {
-            return 0;
-        };
-        board.is_runnable = false;
-        let Some(run) = board.pass.take().or_else(|| self.begin_pass(number)) else {
-            return 0;
-        };
-        let mut sends = 0;
-        while sends < sends_max {
-            let Some(board) = self.boards.get_mut(number) else {
-                return sends;
-            };
-            let Some(slot) = board.lists[usize::from(board.start)].pop() else {
-                self.end_pass(number, &run);
-                return sends;
-            };
-            board.away += 1;
-            let entry = &mut self.watchers[slot];
-            assert_eq!(
-                entry.watcher.place(),
-                Some(board.place),
-                "everyone at a pass's start has the same"
-            );
-            entry.state = State::Queued;
-            let token = Token {
-                slot,
-                turn: entry.turn,
-            };
-            sends += 1;
-            if sends == 2 && sabotage::hits(Spot::WatcherForgotten) {
-                continue;
-            }
-            if !self.deliver(token, &run, now, sink) {
-                continue;
-            }
-            if run.is_last() {
-                self.queue(token);
-            } else {
-                let end = 1 - self.boards[number].start;
-                self.list(token, end);
-            }
-        }
-        if let Some(board) = self.boards.get_mut(number) {
-            board.pass = Some(run);
-            self.make_runnable(number);
-        }
-        sends
-    }
-
-    /// Freezes what a board's watchers get next, if there is anything.
-    fn begin_pass(&mut self, number: u32) -> Option<Run> {
-        self.empty_list(number, ASIDE);
-        let board = &self.boards[number];
-        if board.lists[usize::from(board.start)].is_empty() {
-            return None;
-        }
-        let place = board.place;
-        let mut run = Run::default();
-        let found = board.seat.peek(|tail| match tail.after(place) {
-            After::CaughtUp => After::CaughtUp,
-            After::Behind | After::Gone => After::Behind,
-            After::Events(_) => {
-                run.fill(place, tail.segments_after(place));
-                After::Events(())
-            }
-        });
-        match found {
-            After::CaughtUp => None,
-            After::Events(()) => Some(run),
-            After::Behind | After::Gone => {
-                self.empty_list(number, board.start);
-                None
-            }
-        }
-    }
-
-    fn end_pass(&mut self, number: u32, run: &Run) {
-        let board = &mut self.boards[number];
-        let listed: usize = board.lists.iter().map(Vec::len).sum();
-        assert_eq!(
-            listed + board.away,
-            board.members,
-            "a pass forgets no watcher"
-        );
-        board.place = run.last();
-        board.start = 1 - board.start;
-        self.make_runnable(number);
-    }
-
     /// Sends pages that have come to some more watchers; gives how many.
     fn serve_pages(&mut self, sends_max: usize, now: Duration, sink: &mut impl Sink) -> usize {
         (0..sends_max)
@@ -669,72 +561,6 @@ impl Shard {
         }
     }
 
-    /// Sends what a watcher lacks of a run that begins at its place. True if it has all of it now;
-    /// else it is blocked or gone.
-    fn deliver(&mut self, token: Token, run: &Run, now: Duration, sink: &mut impl Sink) -> bool {
-        let entry = &mut self.watchers[token.slot];
-        match self.gate.send(token, run.bytes(), sink) {
-            Sent::All => {
-                entry.sent(run.bytes().len(), now);
-                entry.watcher.took_events(run.last(), run.is_last());
-                true
-            }
-            Sent::Short(taken) => {
-                if let Some((place, is_last, rest)) = run.cut_at(taken) {
-                    entry.watcher.took_events(place, is_last);
-                    entry.control = put_aside(owed(rest));
-                }
-                self.block(token, taken, now, sink);
-                false
-            }
-            Sent::Gone => {
-                self.end(token, Ending::Cut, sink);
-                false
-            }
-        }
-    }
-
-    fn send_slice(&mut self, token: Token, slice: &[u8], now: Duration, sink: &mut impl Sink) {
-        self.slice.clear();
-        put_chunk(&mut self.slice, slice);
-        let entry = &mut self.watchers[token.slot];
-        let bytes = &self.slice[entry.offset as usize..];
-        match self.gate.send(token, bytes, sink) {
-            Sent::All => {
-                entry.sent(bytes.len(), now);
-                entry.offset = 0;
-                entry.watcher.took_slice();
-                self.queue(token);
-            }
-            Sent::Short(taken) => {
-                entry.offset += u32::try_from(taken).expect("a slice has a limit");
-                entry.offset += u32::from(sabotage::hits(Spot::SliceOffByOne));
-                self.block(token, taken, now, sink);
-            }
-            Sent::Gone => self.end(token, Ending::Cut, sink),
-        }
-    }
-
-    fn send_control(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
-        let entry = &mut self.watchers[token.slot];
-        let control = entry.control.as_mut().expect("something is to be sent");
-        let sent = self.gate.send(token, control, sink);
-        match sent {
-            Sent::All if entry.is_ending => self.end(token, Ending::InOrder, sink),
-            Sent::All => {
-                let bytes = control.len();
-                entry.sent(bytes, now);
-                entry.control = None;
-                self.queue(token);
-            }
-            Sent::Short(taken) => {
-                control.advance(taken);
-                self.block(token, taken, now, sink);
-            }
-            Sent::Gone => self.end(token, Ending::Cut, sink),
-        }
-    }
-
     /// Nothing comes for it now: it takes a place in a list, or is due a heartbeat.
     fn wait(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
         let entry = &mut self.watchers[token.slot];
@@ -761,43 +587,6 @@ impl Shard {
             _ => ASIDE,
         };
         self.list(token, list);
-    }
-
-    fn look_at_clocks(&mut self, now: Duration, sink: &mut impl Sink) {
-        while let Some(due) = self.wheel.take(now) {
-            for token in due {
-                self.look_at_clock(token, now, sink);
-            }
-        }
-    }
-
-    fn look_at_clock(&mut self, token: Token, now: Duration, sink: &mut impl Sink) {
-        let Some(entry) = self.find_mut(token) else {
-            return;
-        };
-        if let Some(stall) = &mut entry.stall
-            && stall.ends <= now
-        {
-            // Who has room just now had none for most of the window; who waits for a read waits for us.
-            let is_stalled = entry.state != State::Reading && stall.bytes_taken < STALL_BYTES_MIN;
-            if is_stalled && !sabotage::hits(Spot::StallIgnored) {
-                return self.end(token, Ending::Cut, sink);
-            }
-            **stall = Stall::from(now);
-        }
-        let is_overdue = entry.last_sent + HEARTBEAT <= now;
-        if is_overdue && sabotage::hits(Spot::HeartbeatInEvent) {
-            entry.interrupt();
-        }
-        // Who is overdue and in no list has its heartbeat, or something better, when it comes back.
-        let silent_since = if is_overdue { now } else { entry.last_sent };
-        let heartbeat_due = silent_since + HEARTBEAT;
-        let stall = entry.stall.as_ref();
-        let due = stall.map_or(heartbeat_due, |stall| heartbeat_due.min(stall.ends));
-        if matches!(entry.state, State::Listed(_)) && is_overdue {
-            self.queue(token);
-        }
-        self.wheel.put(token, due);
     }
 
     fn ask_log(&mut self, token: Token, place: Cursor, sink: &mut impl Sink) {
@@ -847,19 +636,6 @@ impl Shard {
         entry.is_ending = true;
     }
 
-    fn block(&mut self, token: Token, taken: usize, now: Duration, sink: &mut impl Sink) {
-        let entry = &mut self.watchers[token.slot];
-        entry.state = State::Blocked;
-        entry.sent(taken, now);
-        if entry.stall.is_none() {
-            entry.stall = Some(Box::new(Stall::from(now)));
-            sink.is_full(token, true);
-        }
-        if sabotage::hits(Spot::SentWhileFull) {
-            self.queue(token);
-        }
-    }
-
     fn end(&mut self, token: Token, ending: Ending, sink: &mut impl Sink) {
         self.unlist(token);
         let entry = self.watchers.remove(token.slot);
@@ -886,47 +662,6 @@ impl Shard {
         self.queued.push_back(token);
     }
 
-    fn list(&mut self, token: Token, list: u8) {
-        let entry = &mut self.watchers[token.slot];
-        let board = &mut self.boards[entry.board];
-        entry.index =
-            u32::try_from(board.lists[usize::from(list)].len()).expect("slots are as few");
-        entry.state = State::Listed(list);
-        board.lists[usize::from(list)].push(token.slot);
-        board.away -= 1;
-    }
-
-    /// Takes a watcher out of its list, if it is in one: it is away then.
-    fn unlist(&mut self, token: Token) {
-        let entry = &mut self.watchers[token.slot];
-        let State::Listed(list) = entry.state else {
-            return;
-        };
-        entry.state = State::Queued;
-        let index = entry.index;
-        let board = &mut self.boards[entry.board];
-        board.away += 1;
-        let list = &mut board.lists[usize::from(list)];
-        list.swap_remove(index as usize);
-        if let Some(&moved) = list.get(index as usize) {
-            self.watchers[moved].index = index;
-        }
-    }
-
-    fn empty_list(&mut self, number: u32, list: u8) {
-        while let Some(&slot) = self.boards[number].lists[usize::from(list)].last() {
-            let turn = self.watchers[slot].turn;
-            self.queue(Token { slot, turn });
-        }
-    }
-
-    fn make_runnable(&mut self, number: u32) {
-        let board = &mut self.boards[number];
-        if !std::mem::replace(&mut board.is_runnable, true) {
-            self.runnable.push_back(number);
-        }
-    }
-
     fn board_id(&self, token: Token) -> &BoardId {
         let board = self.watchers[token.slot].board;
         self.boards[board].seat.board_id()
@@ -948,73 +683,9 @@ impl Shard {
     }
 }
 
-/// Most watchers have nothing of the kind most of the time.
-fn put_aside(bytes: Bytes) -> Option<Box<Bytes>> {
-    (!bytes.is_empty()).then(|| Box::new(bytes))
-}
-
-/// The rest of the one event that a watcher has half of.
-fn owed(rest: &[u8]) -> Bytes {
-    if sabotage::hits(Spot::RestDropped) {
-        return Bytes::new();
-    }
-    if sabotage::hits(Spot::RestTwice) {
-        return [rest, rest].concat().into();
-    }
-    Bytes::copy_from_slice(rest)
-}
-
 /// Where a page of the log goes on after a place: there.
 fn resumed_at(place: Cursor, page: &Segment) -> Cursor {
     let is_harmed = page.last().seq > place.seq + 1 && sabotage::hits(Spot::ResumeOffByOne);
     let seq = place.seq + u64::from(is_harmed);
     Cursor { seq, ..place }
-}
-
-impl Gate {
-    /// For a watcher that lost its rights this is the end. What was ordered before the look is known;
-    /// what is ordered after it waits until the next look, which comes when this send is over.
-    fn send(&mut self, watcher: Token, bytes: &[u8], sink: &mut impl Sink) -> Sent {
-        self.look();
-        if self.revoked.contains(&watcher) {
-            return Sent::Gone;
-        }
-        sink.send(watcher, bytes)
-    }
-
-    fn look(&mut self) {
-        if self.cuts.are_pending() {
-            self.revoked.extend(self.cuts.take());
-        }
-    }
-}
-
-impl Entry {
-    /// The mistake of [`Spot::HeartbeatInEvent`].
-    fn interrupt(&mut self) {
-        if let (State::Blocked, Some(rest)) = (self.state, &self.control) {
-            let mut control = Vec::new();
-            put_chunk(&mut control, &self.watcher.heartbeat());
-            control.extend_from_slice(rest);
-            self.control = put_aside(control.into());
-        }
-    }
-
-    fn sent(&mut self, bytes: usize, now: Duration) {
-        if bytes > 0 {
-            self.last_sent = now;
-        }
-        if let Some(stall) = &mut self.stall {
-            stall.bytes_taken += bytes as u64;
-        }
-    }
-}
-
-impl Stall {
-    fn from(now: Duration) -> Self {
-        Self {
-            ends: now + STALL,
-            bytes_taken: 0,
-        }
-    }
 }
