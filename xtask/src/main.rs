@@ -9,6 +9,7 @@
 mod bench;
 mod house;
 mod imports;
+mod python;
 mod soak;
 mod source;
 mod steps;
@@ -46,7 +47,8 @@ Checks Boardcast. Usage: cargo xtask VERB
            told step by step (--steps N: only so many; --without FAULT: without that, also several times). --release
            before all of it for an optimised build. Step 11 carries out 500 of them
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
-  tools    installs the pinned cargo-deny into target/tools (a few minutes, once); test and lint do it when it is missing
+  tools    installs into target/tools the pinned cargo-deny (a few minutes, once) and the Python packages that checks use
+           (xtask/requirements.txt); the verbs that need them do it when they are missing
   bench    [--quick] [--write FILE] [writes|fanout|boards|beside|paths|storms|stalled|idle|snapshot|resume|peers|flight ...]: what the server costs,
            beside the floor and nginx with nchan. All of it takes about twelve minutes; --quick only shows that it runs
   soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
@@ -54,7 +56,8 @@ Checks Boardcast. Usage: cargo xtask VERB
   help     this text
 
 Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.
-The tests start nginx, Caddy and Chromium: as root on Debian they are installed, elsewhere you are told what to type.
+The tests start nginx, Caddy, Chromium and Python: as root on Debian they are installed, elsewhere you are told what to
+type.
 Cargo's own settings apply as usual: CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
 ";
 
@@ -94,7 +97,7 @@ fn main() -> ExitCode {
         ["audit"] => steps::run(&[ADVISORIES]),
         ["bench", ref words @ ..] => bench::run(&tree::root(), words),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),
-        ["tools"] => tools::install_cargo_deny(&tree::root()),
+        ["tools"] => steps::tools(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

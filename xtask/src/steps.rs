@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::Need;
-use crate::{house, tools, tree, web};
+use crate::{house, python, tools, tree, web};
 
 /// One check: what it is called, what it runs, and what a person does when it fails.
 pub(crate) struct Step {
@@ -154,6 +154,14 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Installs the tools of our own, before a step would.
+pub(crate) fn tools() -> Result<()> {
+    let root = tree::root();
+    tools::require(&root, &[&Need::Python])?;
+    tools::install_cargo_deny(&root)?;
+    python::program(&root, "python").map(drop)
 }
 
 /// Runs the simulator's worlds that somebody wants to see.

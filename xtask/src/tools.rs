@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::steps;
+use crate::{python, steps};
 
 /// Pinned, so that the same tree gives the same answer everywhere. Raise it together with a run of `cargo xtask lint`.
 const CARGO_DENY_VERSION: &str = "0.20.2";
@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Rust,
     /// Node, new enough for Vite, and npm.
     Node,
+    /// Python with what makes virtual environments.
+    Python,
     Nginx,
     Caddy,
     Chromium,
@@ -51,11 +53,14 @@ pub(crate) fn require(root: &Path, needs: &[&Need]) -> Result<()> {
     if !missing.is_empty() {
         bail!("missing on this machine:\n  - {}", missing.join("\n  - "));
     }
-    let packages: Vec<_> = PROGRAMS
+    let mut packages: Vec<_> = PROGRAMS
         .iter()
         .filter(|(need, names, _)| needs.contains(&need) && installed(names).is_none())
         .map(|(_, _, package)| *package)
         .collect();
+    if needs.contains(&&Need::Python) && !python::is_there() {
+        packages.extend(["python3", "python3-venv"]);
+    }
     install_packages("the tests start", &packages)
 }
 
