@@ -191,6 +191,11 @@ pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 pub const UNACKNOWLEDGED_MS_MAX: u32 = 30_000;
 /// Descriptors kept back for the data file, logs and short requests when streams take the rest.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
+/// Seconds between two looks at whether many connections have gone, after which memory is given back. A
+/// crowd that is there for less goes unseen.
+pub const EBB_LOOK_SECONDS: u64 = 1;
+/// Connections that must have gone for that: what fewer leave behind is soon used again.
+pub const EBB_CONNECTIONS_MIN: usize = 500;
 /// Bytes of a file that `--web-dir` serves, which is read whole: many times what a page is made of.
 pub const WEB_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Seconds in which a drain must be over; then the process ends regardless.

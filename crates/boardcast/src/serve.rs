@@ -3,6 +3,7 @@
 
 mod alone;
 mod demo;
+mod ebb;
 
 pub use alone::ask_desk;
 
@@ -114,6 +115,11 @@ impl Server {
             CONNECTIONS_DRAIN_MAX,
         );
         let accepting = tokio::spawn(connections.serve());
+        tokio::spawn(ebb::watch_connections(
+            Arc::clone(&connection_permits),
+            connections_max,
+            drain_rx.clone(),
+        ));
         let desk = open_desk(&args.data, &engine, &auth, drain_rx);
         Ok(Self {
             address,
