@@ -6,6 +6,7 @@ use crate::model::{BoardId, PersonName, SessionId, TokenId, TokenName, UserId};
 use crate::rules::Fault;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// Who asks. A value of it exists only after a credential was checked; what it is good for is looked
 /// up where the data is, in the same transaction.
@@ -82,7 +83,9 @@ impl Access {
 }
 
 /// What a person is on a board. Each includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads and watches.
@@ -94,7 +97,9 @@ pub enum Role {
 }
 
 /// What a token may at most, whatever its owner may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// What a viewer may.
@@ -152,7 +157,7 @@ words! { Role { Viewer "viewer" Editor "editor" Admin "admin" } }
 words! { Scope { Read "read" Write "write" Admin "admin" } }
 
 /// Who did it, by the names that they had then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
     tag = "type",
     rename_all = "snake_case",

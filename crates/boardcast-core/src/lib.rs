@@ -24,3 +24,4 @@ pub mod people;
 pub mod protocol;
 pub mod rank;
 pub mod rules;
+mod schema;

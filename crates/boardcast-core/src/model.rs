@@ -10,9 +10,10 @@ use crate::rank::Rank;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-/// A board's own fields (RFC: the wire contract, section 1).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A board's own fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Board {
     /// Which board.
@@ -28,7 +29,7 @@ pub struct Board {
 }
 
 /// A list's own fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct List {
     /// Which list.
@@ -48,7 +49,7 @@ pub struct List {
 }
 
 /// A whole task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
     /// Which task.
@@ -70,7 +71,7 @@ pub struct Task {
 }
 
 /// A task as a snapshot shows it: everything but the description.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskSummary {
     /// Which task.
@@ -107,7 +108,7 @@ impl From<&Task> for TaskSummary {
 }
 
 /// A list in a snapshot, with its tasks in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListWithTasks {
     /// The list's own fields.
     #[serde(flatten)]
@@ -117,7 +118,7 @@ pub struct ListWithTasks {
 }
 
 /// A whole board at one place of its log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// The board's own fields.
     #[serde(flatten)]

@@ -10,6 +10,7 @@ use crate::model::{
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Somebody with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +39,7 @@ pub struct User {
 }
 
 /// What an account stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UserKind {
     /// Somebody who signs in.
@@ -50,7 +51,7 @@ pub enum UserKind {
 words! { UserKind { Person "person" Service "service" } }
 
 /// One device that is signed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// Which one.
@@ -66,7 +67,7 @@ pub struct Session {
 }
 
 /// A program's way in, as its owner sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {
     /// Which one.
@@ -76,17 +77,20 @@ pub struct Token {
     /// What it may at most.
     pub scope: Scope,
     /// The boards it is good for; none means all of its owner's. Empty once they are all gone.
+    #[schema(required)]
     pub boards: Option<Vec<BoardId>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends, if it does by itself.
+    #[schema(required)]
     pub ends_at: Option<Timestamp>,
     /// When it was last used, to the minute.
+    #[schema(required)]
     pub used_at: Option<Timestamp>,
 }
 
 /// Somebody on a board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Who.
@@ -94,6 +98,7 @@ pub struct Member {
     /// What people call them.
     pub name: PersonName,
     /// What they sign in with.
+    #[schema(required)]
     pub login: Option<Login>,
     /// What they are on the board.
     pub role: Role,

@@ -8,6 +8,7 @@ use crate::model::{
     Board, BoardId, Description, List, ListId, Name, Task, TaskId, Timestamp, Title,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One change that somebody asks for. Complete: ids and keys are drawn before it is submitted, so
 /// deciding it is pure.
@@ -207,7 +208,7 @@ pub struct Request {
 }
 
 /// Something that happened: what the log keeps and watchers get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// What changed.
@@ -216,13 +217,14 @@ pub struct Event {
     /// Whose log it stands in.
     pub board_id: BoardId,
     /// Who did it; null without accounts.
+    #[schema(required)]
     pub by: Option<Actor>,
     /// When it was committed.
     pub at: Timestamp,
 }
 
 /// What an event changed, with the whole changed thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
     tag = "type",
     rename_all = "snake_case",

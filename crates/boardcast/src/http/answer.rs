@@ -3,6 +3,7 @@
 //! what to do. A refusal is the caller's mistake; a fault's cause goes to the log, never to the
 //! caller.
 
+use super::openapi::schemas;
 use crate::auth::password::Crowded;
 use crate::auth::tickets::TooManyTickets;
 use crate::auth::tries::TooManyTries;
@@ -22,6 +23,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use serde::Serialize;
 use std::any::Any;
+use utoipa::ToSchema;
 
 /// 200 with JSON.
 pub(super) fn ok<T: Serialize>(value: &T) -> Response {
@@ -176,6 +178,84 @@ fn with_etag(mut response: Response, validator: &dyn std::fmt::Display) -> Respo
     response
 }
 
+/// Defines the codes from one list: each with its word, its status, and what it says, for the document.
+macro_rules! codes {
+    ($($name:ident $word:literal $status:ident $meaning:literal)+) => {
+        /// What is wrong, in a word that never changes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Code {
+            $(#[doc = $meaning] $name,)+
+        }
+
+        impl Code {
+            /// All there are.
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// As it stands on the wire.
+            pub(super) fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)+
+                }
+            }
+
+            /// The status that it comes with.
+            pub(super) fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$name => StatusCode::$status,)+
+                }
+            }
+
+            /// What it says, in a sentence.
+            pub(super) fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $meaning,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON."
+    BrokenBody "broken_body" BAD_REQUEST "The body broke off."
+    NotSignedIn "not_signed_in" UNAUTHORIZED "There are accounts, and the request shows no credential that is good."
+    WrongLogin "wrong_login" UNAUTHORIZED "Login and password don't fit together."
+    NotAllowed "not_allowed" FORBIDDEN "The caller may see this, but not do that."
+    CrossOrigin "cross_origin" FORBIDDEN "A page of another site sent it."
+    HttpsNeeded "https_needed" FORBIDDEN "A password would travel over plain http."
+    WrongSetup "wrong_code" FORBIDDEN "It isn't the code that the server printed."
+    WrongPassword "wrong_password" FORBIDDEN "It isn't the caller's password."
+    NotFound "not_found" NOT_FOUND "There is no such thing or route, or the caller may not see it."
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The route exists with other methods, which `Allow` lists."
+    NotAcceptable "not_acceptable" NOT_ACCEPTABLE "The caller takes nothing that the route can give."
+    TooSlow "too_slow" REQUEST_TIMEOUT "The body did not arrive in time."
+    IdTaken "id_taken" CONFLICT "The chosen id names something else, living or deleted."
+    NeighbourGone "neighbour_gone" CONFLICT "`before` or `after` names nothing in the target now."
+    BoardFull "board_full" CONFLICT "The board holds as many lists or tasks as it may."
+    ListGone "list_gone" CONFLICT "The list that the task would come back to is deleted too."
+    AccountsOn "accounts_on" CONFLICT "There are accounts already."
+    AccountsOff "accounts_off" CONFLICT "There are no accounts yet."
+    LastAdmin "last_admin" CONFLICT "They are the last admin."
+    LoginTaken "login_taken" CONFLICT "Somebody signs in with that."
+    TooMany "too_many" CONFLICT "There are as many as there may be."
+    WrongKind "wrong_kind" CONFLICT "It can't be done for an account of this kind."
+    CursorGone "cursor_gone" GONE "The cursor is no place in the log that can be served. Read the board afresh."
+    InviteGone "invite_gone" GONE "The link is spent, replaced or too old, or never was."
+    VersionMismatch "version_mismatch" PRECONDITION_FAILED "It has changed since; `current` is what it is now."
+    TooLarge "too_large" PAYLOAD_TOO_LARGE "The body is larger than any may be."
+    NotJson "not_json" UNSUPPORTED_MEDIA_TYPE "The body is not declared as JSON."
+    WrongHost "wrong_host" MISDIRECTED_REQUEST "`Host` names a host that this server doesn't answer to."
+    Invalid "invalid" UNPROCESSABLE_ENTITY "A field, parameter or header holds what it can't; `field` names it."
+    UnknownReference "unknown_reference" UNPROCESSABLE_ENTITY "A field names what doesn't exist; `field` says which."
+    KeyReused "key_reused" UNPROCESSABLE_ENTITY "The `Idempotency-Key` was used for another request."
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "More writes than one address is granted."
+    TooManyTries "too_many_tries" TOO_MANY_REQUESTS "Wrong too often."
+    TooManyTickets "too_many_tickets" TOO_MANY_REQUESTS "Too many tickets were drawn and not used."
+    Internal "internal" INTERNAL_SERVER_ERROR "The server's fault; its log says what, under the request's id."
+    Busy "busy" SERVICE_UNAVAILABLE "Too many requests are waiting, or the server is stopping. Nothing happened."
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "The data file can't be used right now. Nothing happened."
+}
+
 /// Everything that can be wrong with a request, or with us.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Problem {
@@ -258,33 +338,30 @@ impl Problem {
         Refusal::Accounts { is_on: false }.into()
     }
 
-    /// Status and stable code.
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    fn code(&self) -> Code {
         match self {
-            Self::Failed(Failure::Refused(refusal)) => refusal_status_and_code(refusal),
-            Self::Failed(Failure::Busy | Failure::Closing) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "busy")
-            }
-            Self::Failed(Failure::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::NoSuchRoute | Self::NoSuchThing => (StatusCode::NOT_FOUND, "not_found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not_acceptable"),
-            Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
-            Self::BrokenBody => (StatusCode::BAD_REQUEST, "broken_body"),
-            Self::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Self::CursorGone => (StatusCode::GONE, "cursor_gone"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
-            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json"),
-            Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
-            Self::CrossOrigin => (StatusCode::FORBIDDEN, "cross_origin"),
-            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-            Self::HttpsNeeded => (StatusCode::FORBIDDEN, "https_needed"),
-            Self::WrongCode => (StatusCode::FORBIDDEN, "wrong_code"),
-            Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong_password"),
-            Self::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
-            Self::TooManyTickets => (StatusCode::TOO_MANY_REQUESTS, "too_many_tickets"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Failed(Failure::Refused(refusal)) => refusal_code(refusal),
+            Self::Failed(Failure::Busy | Failure::Closing) => Code::Busy,
+            Self::Failed(Failure::Unavailable) => Code::Unavailable,
+            Self::NoSuchRoute | Self::NoSuchThing => Code::NotFound,
+            Self::MethodNotAllowed => Code::MethodNotAllowed,
+            Self::NotAcceptable => Code::NotAcceptable,
+            Self::MalformedJson(_) => Code::MalformedJson,
+            Self::BrokenBody => Code::BrokenBody,
+            Self::Invalid { .. } => Code::Invalid,
+            Self::CursorGone => Code::CursorGone,
+            Self::TooLarge => Code::TooLarge,
+            Self::TooSlow => Code::TooSlow,
+            Self::NotJson => Code::NotJson,
+            Self::WrongHost => Code::WrongHost,
+            Self::CrossOrigin => Code::CrossOrigin,
+            Self::TooManyRequests { .. } => Code::TooManyRequests,
+            Self::HttpsNeeded => Code::HttpsNeeded,
+            Self::WrongCode => Code::WrongSetup,
+            Self::WrongPassword => Code::WrongPassword,
+            Self::TooManyTries { .. } => Code::TooManyTries,
+            Self::TooManyTickets => Code::TooManyTickets,
+            Self::Internal => Code::Internal,
         }
     }
 
@@ -296,7 +373,7 @@ impl Problem {
             Self::Failed(Failure::Unavailable) => {
                 "The data file can't be used right now. Nothing happened; try again shortly.".into()
             }
-            Self::NoSuchRoute => "There is no such route. The README lists them.".into(),
+            Self::NoSuchRoute => "There is no such route. /openapi.json lists them.".into(),
             Self::NoSuchThing => "There is nothing by this id. It may have been deleted.".into(),
             Self::MethodNotAllowed => "This route exists, but not with this method: the Allow header lists those.".into(),
             Self::NotAcceptable => "This route gives text/event-stream. Accept that.".into(),
@@ -357,29 +434,27 @@ impl Problem {
     }
 }
 
-fn refusal_status_and_code(refusal: &Refusal) -> (StatusCode, &'static str) {
+fn refusal_code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
-        Refusal::UnknownReference { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
-        Refusal::ListGone => (StatusCode::CONFLICT, "list_gone"),
-        Refusal::IdTaken => (StatusCode::CONFLICT, "id_taken"),
-        Refusal::NeighbourGone { .. } => (StatusCode::CONFLICT, "neighbour_gone"),
-        Refusal::BoardFull(_) => (StatusCode::CONFLICT, "board_full"),
-        Refusal::VersionMismatch { .. } => (StatusCode::PRECONDITION_FAILED, "version_mismatch"),
-        Refusal::PreconditionOnCreate => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-        Refusal::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
-        Refusal::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
-        Refusal::NotAllowed => (StatusCode::FORBIDDEN, "not_allowed"),
-        Refusal::Accounts { is_on: true } => (StatusCode::CONFLICT, "accounts_on"),
-        Refusal::Accounts { is_on: false } => (StatusCode::CONFLICT, "accounts_off"),
-        Refusal::WrongLogin => (StatusCode::UNAUTHORIZED, "wrong_login"),
-        Refusal::InviteGone => (StatusCode::GONE, "invite_gone"),
-        Refusal::NoSuchPerson(_) => (StatusCode::NOT_FOUND, "not_found"),
-        Refusal::UnknownPerson { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
-        Refusal::LastAdmin => (StatusCode::CONFLICT, "last_admin"),
-        Refusal::LoginTaken => (StatusCode::CONFLICT, "login_taken"),
-        Refusal::TooMany { .. } => (StatusCode::CONFLICT, "too_many"),
-        Refusal::WrongKind(_) => (StatusCode::CONFLICT, "wrong_kind"),
+        Refusal::NotFound(_) | Refusal::NoSuchPerson(_) => Code::NotFound,
+        Refusal::UnknownReference { .. } | Refusal::UnknownPerson { .. } => Code::UnknownReference,
+        Refusal::ListGone => Code::ListGone,
+        Refusal::IdTaken => Code::IdTaken,
+        Refusal::NeighbourGone { .. } => Code::NeighbourGone,
+        Refusal::BoardFull(_) => Code::BoardFull,
+        Refusal::VersionMismatch { .. } => Code::VersionMismatch,
+        Refusal::PreconditionOnCreate => Code::Invalid,
+        Refusal::KeyReused => Code::KeyReused,
+        Refusal::NotSignedIn => Code::NotSignedIn,
+        Refusal::NotAllowed => Code::NotAllowed,
+        Refusal::Accounts { is_on: true } => Code::AccountsOn,
+        Refusal::Accounts { is_on: false } => Code::AccountsOff,
+        Refusal::WrongLogin => Code::WrongLogin,
+        Refusal::InviteGone => Code::InviteGone,
+        Refusal::LastAdmin => Code::LastAdmin,
+        Refusal::LoginTaken => Code::LoginTaken,
+        Refusal::TooMany { .. } => Code::TooMany,
+        Refusal::WrongKind(_) => Code::WrongKind,
     }
 }
 
@@ -407,23 +482,33 @@ fn refusal_field(refusal: &Refusal) -> Option<&'static str> {
     }
 }
 
-/// The body of a problem, as it stands on the wire.
-#[derive(Serialize)]
-struct ProblemJson<'a> {
+/// What is wrong with a request (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemJson<'a> {
+    /// The status in words.
     title: &'static str,
+    /// The status.
     status: u16,
+    /// What is wrong, in a word that never changes.
+    #[schema(schema_with = schemas::any_code)]
     code: &'static str,
+    /// A sentence for people, which says what to do.
     detail: String,
+    /// The field, parameter or header that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<&'a str>,
     /// What the thing is now, where a precondition spoke of another version.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::any_thing)]
     current: Option<&'a Thing>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, code) = self.status_and_code();
+        let code = self.code();
+        let status = code.status();
         let current = match &self {
             Self::Failed(Failure::Refused(Refusal::VersionMismatch { current, .. })) => {
                 Some(&**current)
@@ -433,14 +518,14 @@ impl IntoResponse for Problem {
         let problem = ProblemJson {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            code,
+            code: code.as_str(),
             detail: self.detail(),
             field: self.field(),
             current,
         };
         let content_type = [(CONTENT_TYPE, "application/problem+json")];
         let mut response = (status, content_type, frame::json(&problem)).into_response();
-        if code == "not_signed_in" {
+        if code == Code::NotSignedIn {
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
         }

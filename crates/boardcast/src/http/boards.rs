@@ -8,7 +8,7 @@ use super::write::Write;
 use crate::engine::BoardRead;
 use crate::live::Hangup;
 use crate::outside::random_bytes;
-use crate::store::sqlite::Deleted;
+use crate::store::sqlite::{Deleted, DeletedBoard, ListedBoard};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -17,11 +17,25 @@ use boardcast_core::model::BoardId;
 use boardcast_core::protocol::Command;
 use http::HeaderMap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A page of boards and where the next one begins.
-#[derive(Serialize)]
-struct Page<T> {
-    boards: Vec<T>,
+#[derive(Serialize, ToSchema)]
+pub(super) struct BoardsPage {
+    /// In the order of their ids.
+    boards: Vec<ListedBoard>,
+    /// The `cursor` of the next page, if there is one.
+    #[schema(required)]
+    next: Option<BoardId>,
+}
+
+/// A page of deleted boards and where the next one begins.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeletedBoardsPage {
+    /// In the order of their ids.
+    boards: Vec<DeletedBoard>,
+    /// The `cursor` of the next page, if there is one.
+    #[schema(required)]
     next: Option<BoardId>,
 }
 
@@ -40,27 +54,31 @@ pub(super) async fn page(
             .engine
             .deleted_boards(&asker.access, cursor, limit + 1)
             .await?;
-        Ok(answer_page(boards, limit, |deleted| &deleted.board.id))
+        let (boards, next) = cut(boards, limit, |deleted| &deleted.board.id);
+        Ok(answer::ok(&DeletedBoardsPage { boards, next }))
     } else {
         let boards = app.engine.boards(&asker.access, cursor, limit + 1).await?;
-        Ok(answer_page(boards, limit, |listed| &listed.board.id))
+        let (boards, next) = cut(boards, limit, |listed| &listed.board.id);
+        Ok(answer::ok(&BoardsPage { boards, next }))
     }
 }
 
-fn answer_page<T: Serialize>(mut boards: Vec<T>, limit: usize, id: fn(&T) -> &BoardId) -> Response {
+/// What a page holds, and where the next one begins.
+fn cut<T>(mut boards: Vec<T>, limit: usize, id: fn(&T) -> &BoardId) -> (Vec<T>, Option<BoardId>) {
     let has_more = boards.len() > limit;
     boards.truncate(limit);
-    let next = boards
-        .last()
-        .filter(|_| has_more)
-        .map(|last| id(last).clone());
-    answer::ok(&Page { boards, next })
+    let last = boards.last().filter(|_| has_more);
+    let next = last.map(|last| id(last).clone());
+    (boards, next)
 }
 
 /// A page of what was deleted on a board, newest first, and where the next one begins.
-#[derive(Serialize)]
-struct DeletedPage {
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeletedPage {
+    /// The last one first.
     deleted: Vec<Deleted>,
+    /// The `cursor` of the next page, if there is one.
+    #[schema(required)]
     next: Option<String>,
 }
 

@@ -21,31 +21,59 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// Who asks, and what they can do about it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Me {
-    mode: &'static str,
+    mode: Mode,
+    /// The account that asks, if one does.
+    #[schema(required)]
     user: Option<Myself>,
-    via: Option<&'static str>,
+    /// By which kind of credential.
+    #[schema(required)]
+    via: Option<Via>,
     /// Whether the first account can be made from here.
     can_set_up: bool,
 }
 
-#[derive(Serialize)]
+/// Whether there are accounts.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    /// There are none: everyone may do everything.
+    Open,
+    /// There are.
+    Accounts,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Via {
+    Session,
+    Token,
+}
+
+/// The account that asks, as it sees itself.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Myself {
+    /// Who.
     id: UserId,
+    /// What they sign in with; programs don't.
+    #[schema(required)]
     login: Option<Login>,
+    /// What people call them.
     name: PersonName,
+    /// Whether they may change other people.
     is_admin: bool,
 }
 
 impl Me {
-    fn of(user: Option<&User>, via: Option<&'static str>) -> Self {
+    fn of(user: Option<&User>, via: Option<Via>) -> Self {
         Self {
-            mode: "accounts",
+            mode: Mode::Accounts,
             user: user.map(|user| Myself {
                 id: user.id.clone(),
                 login: user.login.clone(),
@@ -59,22 +87,22 @@ impl Me {
 
     /// Somebody who has signed in.
     pub(super) fn of_session(user: &User) -> Self {
-        Self::of(Some(user), Some("session"))
+        Self::of(Some(user), Some(Via::Session))
     }
 
     fn of_asker(asker: &Asker, peer: &Peer) -> Self {
         let via = match asker.access.caller() {
             Caller::Open => {
                 return Self {
-                    mode: "open",
+                    mode: Mode::Open,
                     user: None,
                     via: None,
                     can_set_up: peer.is_secure(),
                 };
             }
             Caller::Nobody | Caller::Operator => None,
-            Caller::Person { .. } => Some("session"),
-            Caller::Token { .. } => Some("token"),
+            Caller::Person { .. } => Some(Via::Session),
+            Caller::Token { .. } => Some(Via::Token),
         };
         Self::of(asker.user.as_ref(), via)
     }
@@ -151,12 +179,14 @@ pub(super) async fn change_password(change: Change) -> Result<Response, Problem>
     Ok(change.signed_in(StatusCode::OK, outcome, &beginning))
 }
 
-#[derive(Serialize)]
-struct Sessions {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Sessions {
+    /// Where the caller is signed in.
     sessions: Vec<MySession>,
 }
 
-#[derive(Serialize)]
+/// One device that is signed in, as its owner sees it.
+#[derive(Serialize, ToSchema)]
 struct MySession {
     #[serde(flatten)]
     session: Session,
@@ -201,15 +231,18 @@ pub(super) async fn end_all_sessions(change: Change) -> Result<Response, Problem
     Ok(response)
 }
 
-#[derive(Serialize)]
-struct Tokens {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Tokens {
+    /// All of the account.
     tokens: Vec<Token>,
 }
 
-#[derive(Serialize)]
-struct TokenWithSecret {
+/// A new token, and the only time that its secret is told.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenWithSecret {
     #[serde(flatten)]
     token: Token,
+    /// What goes into `Authorization: Bearer …`.
     secret: String,
 }
 

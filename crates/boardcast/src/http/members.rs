@@ -12,9 +12,11 @@ use boardcast_core::model::{BoardId, UserId};
 use boardcast_core::people::{Member, PeopleCommand, PeopleOutcome, Who};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct Members {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Members {
+    /// Everyone on the board.
     members: Vec<Member>,
 }
 

@@ -10,6 +10,7 @@ mod cookie;
 mod cors;
 mod credential;
 mod decode;
+mod docs;
 mod edge;
 mod events;
 mod guard;
@@ -20,6 +21,7 @@ mod lists;
 mod me;
 mod members;
 mod observe;
+mod openapi;
 mod peer;
 mod rate;
 mod security;
@@ -44,6 +46,7 @@ use answer::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::MethodRouter;
+use openapi::Described;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -62,12 +65,12 @@ pub struct App {
     pub edge: Arc<Edge>,
 }
 
-/// Defines the routes from one list: what each answers with, and the list itself, so that a test can
-/// ask all of them.
+/// Defines the routes from one list: what each answers with, the list itself, so that a test can ask all
+/// of them, and what the document says of each: the function of the handler's name in `openapi`.
 macro_rules! routes {
     (
-        $strangers:ident { $($open:literal { $($open_method:ident $open_handler:expr),+ $(,)? })+ }
-        $known:ident { $($path:literal { $($method:ident $handler:expr),+ $(,)? })+ }
+        $strangers:ident { $($open:literal { $($open_method:ident $open_file:ident::$open_handler:ident),+ $(,)? })+ }
+        $known:ident { $($path:literal { $($method:ident $file:ident::$handler:ident),+ $(,)? })+ }
     ) => {
         /// Every method of every route, as `get` and `/boards/{id}`.
         pub const ROUTES: &[(&str, &str)] = &[
@@ -75,12 +78,29 @@ macro_rules! routes {
             $($((stringify!($method), $path),)+)+
         ];
 
+        const DESCRIBED: &[Described] = &[
+            $($(described!($open_method $open $open_file::$open_handler),)+)+
+            $($(described!($method $path $file::$handler),)+)+
+        ];
+
         fn $strangers() -> Router<App> {
-            Router::new()$(.route($open, MethodRouter::new()$(.$open_method($open_handler))+))+
+            Router::new()$(.route($open, MethodRouter::new()$(.$open_method($open_file::$open_handler))+))+
         }
 
         fn $known() -> Router<App> {
-            Router::new()$(.route($path, MethodRouter::new()$(.$method($handler))+))+
+            Router::new()$(.route($path, MethodRouter::new()$(.$method($file::$handler))+))+
+        }
+    };
+}
+
+macro_rules! described {
+    ($method:ident $path:literal $file:ident::$handler:ident) => {
+        Described {
+            method: stringify!($method),
+            path: $path,
+            resource: stringify!($file),
+            handler: stringify!($handler),
+            describe: openapi::$file::$handler,
         }
     };
 }
@@ -95,6 +115,7 @@ routes! {
         "/b/{*rest}" { get assets::page }
         "/assets/{*name}" { get assets::asset }
         "/healthz" { get health::healthz }
+        "/openapi.json" { get docs::document }
         "/me" { get me::read }
         "/setup" { post session::set_up }
         "/session" { post session::sign_in }

@@ -8,11 +8,16 @@ use boardcast_core::model::{BoardId, Timestamp};
 use http::StatusCode;
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// What lets one stream in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticket)]
 #[serde(rename_all = "camelCase")]
-struct Drawn {
+pub(super) struct Drawn {
+    /// What goes into the stream's address, as `ticket`.
     ticket: String,
+    /// When it ends at the latest.
     ends_at: Timestamp,
 }
 

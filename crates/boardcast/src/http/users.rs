@@ -12,18 +12,29 @@ use boardcast_core::model::{Login, PersonName, Timestamp, TokenId, UserId};
 use boardcast_core::people::{PeopleCommand, PeopleOutcome, User, UserKind};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An account as a server admin sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+pub(super) struct Listed {
+    /// Who.
     id: UserId,
+    /// A person, or a program.
     kind: UserKind,
+    /// What they sign in with; programs don't.
+    #[schema(required)]
     login: Option<Login>,
+    /// What people call them.
     name: PersonName,
+    /// Whether they may change other people.
     is_admin: bool,
+    /// Whether they have set a password.
     has_password: bool,
+    /// Whether they can do nothing.
     disabled: bool,
+    /// When the account was made; never changes.
     created_at: Timestamp,
 }
 
@@ -43,25 +54,34 @@ impl From<User> for Listed {
 }
 
 /// A page of accounts and where the next one begins.
-#[derive(Serialize)]
-struct Page {
+#[derive(Serialize, ToSchema)]
+#[schema(as = UsersPage)]
+pub(super) struct Page {
+    /// In the order of their ids.
     users: Vec<Listed>,
+    /// The `cursor` of the next page, if there is one.
+    #[schema(required)]
     next: Option<UserId>,
 }
 
 /// A new account, with its one-time link if a person stands behind it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewUser)]
 #[serde(rename_all = "camelCase")]
-struct Made {
+pub(super) struct Made {
+    /// The account.
     user: Listed,
     #[serde(flatten)]
     invite: Option<Invite>,
 }
 
-#[derive(Serialize)]
+/// A one-time link to set a password. The only time that it is told.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Invite {
+pub(super) struct Invite {
+    /// What `/invites/accept` takes.
     invite: String,
+    /// When it ends at the latest.
     ends_at: Timestamp,
 }
 

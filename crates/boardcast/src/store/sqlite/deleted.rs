@@ -6,9 +6,10 @@ use boardcast_core::model::{Board, BoardId, List, Task, Timestamp};
 use boardcast_core::rules::{Fault, Stopped};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A deleted board, and since when.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedBoard {
     /// The board as it was.
@@ -20,7 +21,7 @@ pub struct DeletedBoard {
 
 /// A deleted list or task of a living board. Tasks that went with their list are not told one by
 /// one: they come back with it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deleted {
     /// What was deleted.
@@ -34,7 +35,7 @@ pub struct Deleted {
 }
 
 /// What can come back to a board.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DeletedThing {
     /// A list as it was.

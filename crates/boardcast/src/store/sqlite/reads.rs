@@ -18,9 +18,10 @@ use boardcast_core::protocol::{Kind, PeopleKind, Refusal};
 use boardcast_core::rules::{Fault, Stopped};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A board as a page of boards shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedBoard {
     /// The board's own fields.
@@ -28,6 +29,7 @@ pub struct ListedBoard {
     pub board: Board,
     /// What the caller may on it; without accounts nobody is anything.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub role: Option<Role>,
 }
 
