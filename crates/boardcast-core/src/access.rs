@@ -172,6 +172,8 @@ pub enum Actor {
         name: PersonName,
     },
     /// A program with a token of somebody's.
+    // Said again for the schema, which doesn't know of all fields.
+    #[schema(rename_all = "camelCase")]
     Token {
         /// Whose.
         id: UserId,

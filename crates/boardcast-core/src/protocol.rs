@@ -265,6 +265,8 @@ pub enum Change {
         list: List,
     },
     /// A list is gone, and its tasks with it.
+    // Said again for the schema, which doesn't know of all fields.
+    #[schema(rename_all = "camelCase")]
     ListDeleted {
         /// Which list.
         list_id: ListId,
@@ -285,6 +287,7 @@ pub enum Change {
         task: Task,
     },
     /// A task is gone.
+    #[schema(rename_all = "camelCase")]
     TaskDeleted {
         /// Which task.
         task_id: TaskId,

@@ -105,7 +105,7 @@ pub(super) fn headers() -> Vec<(&'static str, Header)> {
     ]
 }
 
-pub(super) const REQUEST_ID: &str = "X-Request-Id";
+pub(in super::super) const REQUEST_ID: &str = "X-Request-Id";
 pub(super) const ETAG: &str = "ETag";
 pub(super) const RETRY_AFTER: &str = "Retry-After";
 pub(super) const AUTHENTICATE: &str = "WWW-Authenticate";
@@ -494,16 +494,17 @@ fn problem(status: u16, codes: &[Code]) -> Response {
     let about = codes
         .iter()
         .map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
-    let one_of = |values: Vec<Value>| ObjectBuilder::new().enum_values(Some(values));
+    let any = || ObjectBuilder::new().schema_type(SchemaType::any());
+    let one_of = |values: Vec<Value>| any().enum_values(Some(values));
     let words = codes.iter().map(|code| code.as_str().into()).collect();
-    let narrowed = ObjectBuilder::new()
+    let narrowed = any()
         .property("status", one_of(vec![status.into()]))
         .property("code", one_of(words));
     let schema = AllOfBuilder::new()
         .item(Ref::from_schema_name(ProblemJson::name()))
         .item(narrowed);
     let mut problem = ResponseBuilder::new()
-        .description(about.collect::<Vec<_>>().join(" "))
+        .description(about.collect::<Vec<_>>().join("\n\n"))
         .header_ref(REQUEST_ID, header_ref(REQUEST_ID))
         .content("application/problem+json", Content::new(Some(schema)));
     if matches!(status, 429 | 503) {
