@@ -1,15 +1,31 @@
-//! `/openapi.json` and `/docs`: the API's description, for programs and to be read.
+//! `/openapi.json` and `/docs`: what the server says of itself, for programs and to be read. All of it is
+//! made at the first request and never changes.
+
+mod page;
 
 use super::answer::{self, Problem};
 use super::decode::Parameters;
 use super::{DESCRIBED, openapi};
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::CONTENT_SECURITY_POLICY;
+use http::{HeaderMap, HeaderValue};
 use std::sync::LazyLock;
 use utoipa::openapi::OpenApiVersion;
 
-/// Something that never changes while the program runs, and its validator.
+static VERSION_31: LazyLock<Fixed> = LazyLock::new(|| in_version(OpenApiVersion::Version31));
+static VERSION_32: LazyLock<Fixed> = LazyLock::new(|| in_version(OpenApiVersion::Version32));
+static PAGE: LazyLock<Fixed> = LazyLock::new(|| {
+    let document = openapi::document(DESCRIBED, OpenApiVersion::Version32);
+    Fixed::new(page::write(&document))
+});
+static STYLE: LazyLock<Fixed> = LazyLock::new(|| Fixed::new(include_str!("docs/style.css")));
+
+/// What the page may do: look as its style sheet says.
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// Something that never changes, and its validator.
 struct Fixed {
     bytes: Bytes,
     hash: String,
@@ -29,15 +45,17 @@ impl Fixed {
     }
 }
 
-static VERSION_31: LazyLock<Fixed> = LazyLock::new(|| in_version(OpenApiVersion::Version31));
-static VERSION_32: LazyLock<Fixed> = LazyLock::new(|| in_version(OpenApiVersion::Version32));
-
 fn in_version(version: OpenApiVersion) -> Fixed {
     let document = openapi::document(DESCRIBED, version);
     Fixed::new(document.to_json().expect("plain data"))
 }
 
-pub(super) async fn document(
+/// The document, as OpenAPI 3.2 has it.
+pub fn document() -> Bytes {
+    VERSION_32.bytes.clone()
+}
+
+pub(super) async fn read(
     mut parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -49,4 +67,19 @@ pub(super) async fn document(
         Some(_) => return Err(Problem::invalid("version", "must be 3.1 or 3.2")),
     };
     Ok(document.answer("application/json", &headers))
+}
+
+/// The document as a page.
+pub(super) async fn page(headers: HeaderMap) -> Response {
+    let mut response = PAGE.answer("text/html; charset=utf-8", &headers);
+    let policy = HeaderValue::from_static(POLICY);
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// What it looks like.
+pub(super) async fn style(headers: HeaderMap) -> Response {
+    STYLE.answer("text/css; charset=utf-8", &headers)
 }

@@ -35,6 +35,7 @@ mod write;
 
 pub use assets::{Asset, Assets, embedded_names};
 pub use connection::{Connections, Service};
+pub use docs::document;
 pub use edge::Edge;
 pub use guard::{Guard, PublicUrl};
 pub use peer::{Link, Peer, TrustedProxies};
@@ -115,7 +116,9 @@ routes! {
         "/b/{*rest}" { get assets::page }
         "/assets/{*name}" { get assets::asset }
         "/healthz" { get health::healthz }
-        "/openapi.json" { get docs::document }
+        "/openapi.json" { get docs::read }
+        "/docs" { get docs::page }
+        "/docs.css" { get docs::style }
         "/me" { get me::read }
         "/setup" { post session::set_up }
         "/session" { post session::sign_in }

@@ -20,6 +20,7 @@ pub(super) mod tickets;
 pub(super) mod users;
 
 use boardcast_core::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, WRITES_PER_SECOND};
+pub(super) use operation::REQUEST_ID;
 use operation::{Operation, SESSION, TICKET, TOKEN};
 use schemas::Schemas;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +132,8 @@ fn info() -> utoipa::openapi::Info {
          with the same `Idempotency-Key`.\n\n\
          **What goes wrong** is a problem (RFC 9457) with a `code` that never changes. Besides what is \
          listed with each route: 404 `not_found` for an address that isn't one, 405 \
-         `method_not_allowed` with `Allow` for another method. `HEAD` works wherever `GET` does.\n\n\
+         `method_not_allowed` with `Allow` for another method. Every answer has an `X-Request-Id`, and the \
+         other headers that are listed. `HEAD` works wherever `GET` does.\n\n\
          **Who may.** Without accounts everyone may do everything. With them a request shows a token \
          (`Authorization: Bearer …`) or the session's cookie. What the caller may not see is answered \
          like what isn't there.\n\n\

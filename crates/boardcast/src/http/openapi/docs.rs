@@ -1,11 +1,11 @@
 //! `/openapi.json` and `/docs`.
 
 use super::super::answer::Code;
-use super::operation::{ETAG, Operation, words};
+use super::operation::{ETAG, Operation, text, words};
 use utoipa::openapi::Content;
 use utoipa::openapi::schema::ObjectBuilder;
 
-pub(crate) fn document() -> Operation {
+pub(crate) fn read() -> Operation {
     Operation::open("This document")
         .query(
             "version",
@@ -21,4 +21,24 @@ pub(crate) fn document() -> Operation {
         .saying(ETAG)
         .validated()
         .refuses(&[Code::Invalid])
+}
+
+pub(crate) fn page() -> Operation {
+    Operation::open("This document, to be read")
+        .about("A page without scripts.")
+        .content(200, "The page.", "text/html", Content::new(Some(text())))
+        .saying(ETAG)
+        .validated()
+}
+
+pub(crate) fn style() -> Operation {
+    Operation::open("What that page looks like")
+        .content(
+            200,
+            "The style sheet.",
+            "text/css",
+            Content::new(Some(text())),
+        )
+        .saying(ETAG)
+        .validated()
 }

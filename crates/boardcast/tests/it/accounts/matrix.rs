@@ -86,6 +86,8 @@ fn rows() -> Vec<Row> {
         public(("get", "/assets/{*name}"), "/assets/none.js"),
         public(("get", "/healthz"), "/healthz"),
         public(("get", "/openapi.json"), "/openapi.json"),
+        public(("get", "/docs"), "/docs"),
+        public(("get", "/docs.css"), "/docs.css"),
         //                                                                              nobody stranger viewer editor admin root read write admin other open
         dead(row(("get", "/me"), "/me", None,                                            [200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200]), [200, 401]),
         dead(row(("post", "/setup"), "/setup", Some(r#"{"code":"wrong","login":"eve","name":"Eve","password":"correct horse battery"}"#),
