@@ -218,7 +218,7 @@ fn check_carried(before: Option<&Value>, carried: &Value, at: &str) -> Result<()
         format!("createdAt of {id} changed")
     })?;
     let (from, to) = (&before["version"], &carried["version"]);
-    let next = from.as_u64().map(|version| version + 1);
+    let next = from.as_u64().and_then(|version| version.checked_add(1));
     ensure(next.is_some() && to.as_u64() == next, || {
         format!("version of {id} went from {from} to {to}")
     })

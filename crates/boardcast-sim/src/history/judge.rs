@@ -174,7 +174,7 @@ impl Judge {
                 let sentence = format!("{name} was owed a snapshot and saw event {seq}");
                 Some((Class::Lost, sentence))
             }
-            Some(last) if seq > last + 1 => {
+            Some(last) if seq > last.saturating_add(1) => {
                 let sentence = format!("{name} saw event {seq} after {last}");
                 Some((Class::Lost, sentence))
             }
@@ -334,7 +334,7 @@ impl Judge {
         let (Some(first), Some(last)) = numbers else {
             return true;
         };
-        (last - first + 1) as usize == self.log.len()
+        last - first == self.log.len() as u64 - 1
     }
 
     /// What was answered before something else was asked has the smaller number.
@@ -358,14 +358,15 @@ impl Judge {
             };
             let (at, ..) = write.answer.as_ref().expect("it was answered");
             answers.insert(*at, *seq);
-            asked.push((write.asked, *seq, format!("write {number}")));
+            asked.push((write.asked, u128::from(*seq), format!("write {number}")));
         }
         let reads = self.answered_reads.iter().enumerate();
+        let after = |seq| u128::from(seq) + 1;
         // A read may show the newest answered write itself.
-        asked.extend(reads.map(|(n, (at, seq))| (*at, seq + 1, format!("read {n}"))));
+        asked.extend(reads.map(|(n, (at, seq))| (*at, after(*seq), format!("read {n}"))));
         for (at, seq, name) in asked {
             let before = answers.range(..at).map(|(_, seq)| *seq).max();
-            if let Some(before) = before.filter(|before| *before >= seq) {
+            if let Some(before) = before.filter(|before| u128::from(*before) >= seq) {
                 let sentence = format!(
                     "{name} was asked after event {before} had been answered, and stands before it"
                 );
@@ -383,7 +384,7 @@ impl Judge {
         };
         let mut fold = Fold::of(first);
         for (seq, board) in &boards {
-            let between = (at + 1)..=*seq;
+            let between = (at..=*seq).skip(1);
             let is_whole = between.clone().all(|seq| self.log.contains_key(&seq));
             if is_whole {
                 for shown in between.map(|seq| &self.log[&seq]) {

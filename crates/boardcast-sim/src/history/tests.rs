@@ -378,3 +378,30 @@ fn in_the_end_everybody_stands_where_the_board_does() {
         &[Class::Behind],
     );
 }
+
+/// Nobody's board comes that far, but anybody can write it down.
+#[test]
+fn numbers_at_the_end_of_their_range_are_judged_like_others() {
+    let last = task("t", u64::MAX);
+    let snapshot = json!({"type": "snapshot", "board": board(u64::MAX, &[last.clone()])});
+    let lines = [
+        opened("w", None),
+        greeted("w", None),
+        saw("w", u64::MAX, &snapshot),
+        saw("w", 1, &event("task_created", &last)),
+        saw("w", 2, &event("task_moved", &last)),
+        saw("w", u64::MAX, &event("task_moved", &last)),
+        Line::Reading { read: 0 },
+        Line::Read {
+            read: 0,
+            board: board(u64::MAX, std::slice::from_ref(&last)),
+        },
+        Line::Rest {
+            board: board(u64::MAX, &[last]),
+        },
+    ];
+    let verdict = judge(&lines);
+    let classes: Vec<_> = verdict.counts.into_iter().collect();
+    let expected = [(Class::Duplicate, 1), (Class::Reordered, 3)];
+    assert_eq!(classes, expected, "{:#?}", verdict.wrong);
+}
