@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod fuzz;
 mod house;
 mod imports;
 mod python;
@@ -20,8 +21,8 @@ mod web;
 use std::process::ExitCode;
 
 use steps::{
-    ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, HOUSE, SERVER, TESTS, WEB_BROWSER, WEB_FORMAT,
-    WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
+    ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, FUZZ, HOUSE, SERVER, TESTS, WEB_BROWSER,
+    WEB_FORMAT, WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
 };
 
 const HELP: &str = "\
@@ -39,13 +40,16 @@ Checks Boardcast. Usage: cargo xtask VERB
              9 web: units     vitest
             10 web: size      the first screen's JavaScript, compressed: at most 60 kB
             11 tests          cargo test --workspace
-            12 web: browser   playwright: Chromium on the server that was just built
+            12 fuzz           libFuzzer, 15 s for each target: fuzz --seconds 15
+            13 web: browser   playwright: Chromium on the server that was just built
   lint     steps 1 to 5: all of Rust but the tests
-  web      steps 6 to 10 and 12, with a build of the server before the last
+  web      steps 6 to 10 and 13, with a build of the server before the last
   house    step 1 alone: takes a moment, needs no build
   sim      the simulator: sim --seeds A..B for many worlds, with a word about how far it is; sim --seed N for one of them,
            told step by step (--steps N: only so many; --without FAULT: without that, also several times). --release
            before all of it for an optimised build. Step 11 carries out 500 of them
+  fuzz     [--seconds 60] [wire|http|stream|histories ...]: looks for inputs that break what reads bytes from outside, two
+           targets at a time. What it finds goes into target/fuzz, and what it learns is used by the next run
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs into target/tools the pinned cargo-deny (a few minutes, once) and the Python packages that checks use
            (xtask/requirements.txt); the verbs that need them do it when they are missing
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
             WEB_UNITS,
             WEB_SIZE,
             TESTS,
+            FUZZ,
             WEB_BROWSER,
         ]),
         ["lint"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES]),
@@ -94,6 +99,7 @@ fn main() -> ExitCode {
             steps::simulate(wish, " --release")
         }
         ["sim", ref wish @ ..] if !wish.is_empty() => steps::simulate(wish, ""),
+        ["fuzz", ref words @ ..] => fuzz::run(&tree::root(), words),
         ["audit"] => steps::run(&[ADVISORIES]),
         ["bench", ref words @ ..] => bench::run(&tree::root(), words),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),

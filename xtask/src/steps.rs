@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::Need;
-use crate::{house, python, tools, tree, web};
+use crate::{fuzz, house, python, tools, tree, web};
 
 /// One check: what it is called, what it runs, and what a person does when it fails.
 pub(crate) struct Step {
@@ -82,6 +82,15 @@ pub(crate) const TESTS: Step = Step {
     next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
     needs: &[Need::Rust, Need::Nginx, Need::Caddy],
     work: |root| cargo(root, "test --workspace --locked"),
+};
+
+/// After the tests, whose crates it uses.
+pub(crate) const FUZZ: Step = Step {
+    name: "fuzz",
+    next: "put the input that was found into fuzz/corpus/TARGET/ under a name that says what it is, and \
+        `cargo test -p boardcast-fuzz` breaks on it until that is mended",
+    needs: &[Need::Rust, Need::Cpp],
+    work: fuzz::step,
 };
 
 /// For who works on the interface alone; where all tests run, they leave the same.

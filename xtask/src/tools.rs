@@ -21,13 +21,16 @@ pub(crate) enum Need {
     Node,
     /// Python with what makes virtual environments.
     Python,
+    /// A C++ compiler, for the engine that looks for inputs.
+    Cpp,
     Nginx,
     Caddy,
     Chromium,
 }
 
-/// Programs that tests start: what needs them, by which names they go, and the Debian packages they come in.
-const PROGRAMS: [(Need, &[&str], &str); 3] = [
+/// Programs that checks start: what needs them, by which names they go, and the Debian packages they come in.
+const PROGRAMS: [(Need, &[&str], &str); 4] = [
+    (Need::Cpp, &["c++", "g++", "clang++"], "g++"),
     (Need::Nginx, &["nginx"], "nginx-light"),
     (Need::Caddy, &["caddy"], "caddy"),
     (Need::Chromium, &CHROMIUM, "chromium"),
@@ -61,7 +64,7 @@ pub(crate) fn require(root: &Path, needs: &[&Need]) -> Result<()> {
     if needs.contains(&&Need::Python) && !python::is_there() {
         packages.extend(["python3", "python3-venv"]);
     }
-    install_packages("the tests start", &packages)
+    install_packages("the checks need", &packages)
 }
 
 fn missing_for_rust(root: &Path) -> Vec<String> {
