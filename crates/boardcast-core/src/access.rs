@@ -250,4 +250,33 @@ mod tests {
         assert_eq!(serde_json::to_string(&actor).unwrap(), json);
         assert_eq!(serde_json::from_str::<Actor>(json).unwrap(), actor);
     }
+
+    #[test]
+    fn a_person_and_their_programs_have_the_persons_rights_and_keys_of_their_own() {
+        let user_id = UserId::parse("user_1").unwrap();
+        let person = Access::of(Caller::Person {
+            user_id: user_id.clone(),
+            session_id: SessionId::parse("session_1").unwrap(),
+        });
+        let token = Access::of(Caller::Token {
+            user_id: user_id.clone(),
+            token_id: TokenId::parse("token_1").unwrap(),
+            scope: Scope::Read,
+        });
+        assert_eq!(person.user_id(), Some(&user_id));
+        assert_eq!(token.user_id(), Some(&user_id));
+        assert_eq!(
+            (person.key_scope(), token.key_scope()),
+            ("user_1", "token_1")
+        );
+        let nobody = [Caller::Open, Caller::Nobody, Caller::Operator].map(Access::of);
+        for access in nobody {
+            assert_eq!((access.user_id(), access.key_scope()), (None, ""));
+        }
+    }
+
+    #[test]
+    fn roles_and_scopes_show_as_their_words() {
+        assert_eq!(format!("{} {}", Role::Viewer, Scope::Write), "viewer write");
+    }
 }

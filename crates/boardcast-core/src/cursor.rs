@@ -211,4 +211,12 @@ mod tests {
             Meeting::Skip
         );
     }
+
+    #[test]
+    fn a_place_shows_itself_in_messages_and_its_key_does_not() {
+        let mark = Mark([0x9f, 0x3a, 0xc2, 0x1b, 0x07, 0xde]);
+        let shown = format!("{:?} {mark:?}", Cursor { seq: 41, mark });
+        assert_eq!(shown, "41-9f3ac21b07de 9f3ac21b07de");
+        assert_eq!(format!("{:?}", BoardKey([7; 32])), "BoardKey(…)");
+    }
 }

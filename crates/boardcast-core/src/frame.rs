@@ -490,4 +490,116 @@ mod tests {
             "data: {\"type\":\"snapshot\",\"board\":{}}\nid: 65-414141414141\n\n"
         );
     }
+
+    #[test]
+    fn the_frames_after_a_place_come_one_by_one_and_whole() {
+        let segment = segment(3..=5);
+        let frames: Vec<_> = segment.frames_after(place(3)).collect();
+        let places: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.cursor, frame.ordinal))
+            .collect();
+        assert_eq!(places, [(place(4), 4), (place(5), 5)]);
+        assert_eq!(frames[0].json(), b"{\"n\":4}");
+        assert_eq!(
+            frames[0].bytes(),
+            b"data: {\"n\":4}\nid: 4-040404040404\n\n"
+        );
+        let joined: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| frame.bytes().to_vec())
+            .collect();
+        assert_eq!(joined, segment.after(place(3)));
+        assert_eq!(segment.frames_after(place(2)).count(), 3);
+        assert_eq!(segment.frames_after(place(5)).count(), 0);
+        assert_eq!(segment.frames_after(place(9)).count(), 0);
+    }
+
+    #[test]
+    fn a_segment_says_what_it_holds() {
+        let segment = segment(3..=5);
+        assert_eq!(segment.board_id().as_str(), "board-1");
+        assert_eq!((segment.first_seq(), segment.last()), (3, place(5)));
+        assert_eq!((segment.last_ordinal(), segment.is_empty()), (5, false));
+        assert!(!segment.ends_stream() && !segment.raises_floor());
+    }
+
+    #[test]
+    fn a_run_without_events_is_no_segment() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        assert_eq!((builder.is_empty(), builder.len()), (true, 0));
+        builder.push(place(1), 1, b"{}");
+        assert!(!builder.is_empty());
+        assert_eq!(builder.len(), b"data: {}\nid: 1-010101010101\n\n".len());
+        let empty = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        assert!(empty.build().is_none());
+    }
+
+    #[test]
+    fn a_board_that_came_back_raises_the_floor_for_all_that_follows() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(place(1), 1, br#"{"type":"board_restored","board":{}}"#);
+        builder.push(place(2), 2, b"{}");
+        let segment = builder.build().unwrap();
+        assert!(segment.raises_floor() && !segment.ends_stream());
+    }
+
+    #[test]
+    #[should_panic(expected = "ordinals go up")]
+    fn two_events_never_share_an_ordinal() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(place(1), 1, b"{}");
+        builder.push(place(2), 1, b"{}");
+    }
+
+    /// A frame of so many bytes.
+    fn frame_of(bytes: usize) -> usize {
+        let around = b"data: \nid: 1-010101010101\n\n".len();
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(place(1), 1, &vec![b' '; bytes - around]);
+        builder.len()
+    }
+
+    #[test]
+    fn a_frame_is_as_large_as_clients_can_take() {
+        assert_eq!(frame_of(FRAME_BYTES_MAX), FRAME_BYTES_MAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "limits keep every event under")]
+    fn a_larger_frame_is_never_made() {
+        frame_of(FRAME_BYTES_MAX + 1);
+    }
+
+    #[test]
+    fn on_a_stream_of_several_boards_a_frame_has_another_id() {
+        let segment = segment(3..=3);
+        let frame = segment.frames_after(place(2)).next().unwrap();
+        assert_eq!(frame.with_id("a:1,b:2"), "data: {\"n\":3}\nid: a:1,b:2\n\n");
+        assert_eq!(frame.with_id(""), "data: {\"n\":3}\n\n");
+        let greeting = "data: {\"type\":\"connected\"}\nretry: 2000\n";
+        assert_eq!(
+            connected_many(2000, "a:1"),
+            format!("{greeting}id: a:1\n\n")
+        );
+        assert_eq!(connected_many(2000, ""), format!("{greeting}\n"));
+        assert_eq!(retry(7), "retry: 7\n\n");
+    }
+
+    #[test]
+    fn a_boards_end_ends_its_part_of_a_stream() {
+        let mut builder = SegmentBuilder::new(BoardId::parse("board-1").unwrap());
+        builder.push(place(1), 1, b"{}");
+        builder.push(
+            place(2),
+            2,
+            br#"{"type":"board_deleted","boardId":"board-1"}"#,
+        );
+        let segment = builder.build().unwrap();
+        let ends: Vec<_> = segment
+            .frames_after(Cursor::START)
+            .map(|frame| frame.ends_stream())
+            .collect();
+        assert_eq!(ends, [false, true]);
+    }
 }

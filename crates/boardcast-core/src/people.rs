@@ -373,3 +373,56 @@ pub enum PeopleOutcome {
     /// It is done, and there is nothing to show.
     Done,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_password_is_a_phc_string() {
+        let longest = format!("${}", "x".repeat(PASSWORD_HASH_CHARS_MAX - 1));
+        for good in ["$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA", &longest] {
+            assert_eq!(PasswordHash::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "argon2id$",
+            "$a b",
+            "$ä",
+            "$a\n",
+            &format!("{longest}x"),
+        ] {
+            assert_eq!(
+                PasswordHash::parse(bad),
+                Err(Malformed::PasswordHash),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_browser_calls_itself_is_one_line_of_bounded_length() {
+        assert_eq!(Agent::of("Browser\r\n 1\u{0}").as_str(), "Browser 1");
+        let long = Agent::of(&"ä".repeat(AGENT_CHARS_MAX + 1));
+        assert_eq!(long.as_str().chars().count(), AGENT_CHARS_MAX);
+    }
+
+    #[test]
+    fn no_secret_shows_itself_by_accident() {
+        let secret = SecretHash::of(b"secret");
+        assert_ne!(secret, SecretHash::of(b"another"));
+        assert_eq!(format!("{secret:?}"), "SecretHash(…)");
+        let password = PasswordHash::parse("$hash").unwrap();
+        assert_eq!(format!("{password:?}"), "PasswordHash(…)");
+    }
+
+    #[test]
+    fn accounts_are_of_people_and_of_programs() {
+        for (kind, word) in [(UserKind::Person, "person"), (UserKind::Service, "service")] {
+            assert_eq!(kind.to_string(), word);
+            assert_eq!(UserKind::read(word), Some(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{word}\""));
+        }
+        assert_eq!(UserKind::read("robot"), None);
+    }
+}

@@ -474,3 +474,90 @@ fn full_name(kind: Kind) -> &'static str {
         Kind::Board | Kind::Task => "tasks",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_visible_ascii_of_bounded_length() {
+        for good in ["k", "!~", &"k".repeat(IDEMPOTENCY_KEY_CHARS_MAX)] {
+            assert!(IdempotencyKey::is_valid(good), "{good:?}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\t",
+            "ä",
+            &"k".repeat(IDEMPOTENCY_KEY_CHARS_MAX + 1),
+        ] {
+            assert!(!IdempotencyKey::is_valid(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn parts_that_join_to_the_same_bytes_are_other_requests() {
+        let of = |parts: &[&[u8]]| Fingerprint::of(parts);
+        assert_eq!(of(&[b"a", b"b"]), of(&[b"a", b"b"]));
+        for other in [
+            &[&b"ab"[..]][..],
+            &[b"", b"ab"],
+            &[b"a", b"b", b""],
+            &[b"b", b"a"],
+        ] {
+            assert_ne!(of(&[b"a", b"b"]), of(other));
+        }
+    }
+
+    #[test]
+    fn a_precondition_admits_the_versions_that_it_names() {
+        assert!(Precondition::Exists.admits(7));
+        let some = Precondition::VersionIn(vec![1, 3]);
+        assert!(some.admits(1) && some.admits(3) && !some.admits(2));
+        assert!(!Precondition::VersionIn(Vec::new()).admits(1));
+    }
+
+    #[track_caller]
+    fn check(refusal: &Refusal, beginning: &str) {
+        let sentence = refusal.to_string();
+        assert!(sentence.starts_with(beginning), "{sentence}");
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_is_about() {
+        for (kind, word) in [
+            (Kind::Board, "board"),
+            (Kind::List, "list"),
+            (Kind::Task, "task"),
+        ] {
+            check(
+                &Refusal::NotFound(kind),
+                &format!("There is no such {word}."),
+            );
+        }
+        for (kind, word) in [
+            (PeopleKind::User, "account"),
+            (PeopleKind::Session, "session"),
+            (PeopleKind::Token, "token"),
+            (PeopleKind::Member, "member"),
+        ] {
+            check(
+                &Refusal::NoSuchPerson(kind),
+                &format!("There is no such {word}."),
+            );
+        }
+        let full = |what| format!("The board is full: it holds {what}.");
+        let tasks = format!("{TASKS_PER_BOARD_MAX} tasks");
+        check(&Refusal::BoardFull(Kind::Task), &full(tasks));
+        let lists = format!("{LISTS_PER_BOARD_MAX} lists");
+        check(&Refusal::BoardFull(Kind::List), &full(lists));
+        check(
+            &Refusal::Accounts { is_on: true },
+            "Accounts are on already.",
+        );
+        check(
+            &Refusal::Accounts { is_on: false },
+            "Accounts are not on yet",
+        );
+    }
+}
