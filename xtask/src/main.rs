@@ -50,6 +50,8 @@ Checks Boardcast. Usage: cargo xtask VERB
            before all of it for an optimised build. Step 11 carries out 500 of them
   fuzz     [--seconds 60] [wire|http|stream|histories ...]: looks for inputs that break what reads bytes from outside, two
            targets at a time. What it finds goes into target/fuzz, and what it learns is used by the next run
+  mutants  [FILE ...]: changes the core, or files of it, in one small way after another and looks whether its tests notice.
+           Builds the pinned cargo-mutants into target/tools if need be. Half an hour; it says how far it is
   audit    cargo deny check advisories: known vulnerabilities in dependencies. Needs the network, so it is not in test
   tools    installs into target/tools the pinned cargo-deny (a few minutes, once) and the Python packages that checks use
            (xtask/requirements.txt); the verbs that need them do it when they are missing
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
         }
         ["sim", ref wish @ ..] if !wish.is_empty() => steps::simulate(wish, ""),
         ["fuzz", ref words @ ..] => fuzz::run(&tree::root(), words),
+        ["mutants", ref files @ ..] => steps::mutate(files),
         ["audit"] => steps::run(&[ADVISORIES]),
         ["bench", ref words @ ..] => bench::run(&tree::root(), words),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),

@@ -169,7 +169,7 @@ pub(crate) fn run(steps: &[Step]) -> Result<()> {
 pub(crate) fn tools() -> Result<()> {
     let root = tree::root();
     tools::require(&root, &[&Need::Python])?;
-    tools::install_cargo_deny(&root)?;
+    tools::CARGO_DENY.install(&root)?;
     python::program(&root, "python").map(drop)
 }
 
@@ -184,6 +184,18 @@ pub(crate) fn simulate(wish: &[&str], profile: &str) -> Result<()> {
         "test --package boardcast --no-default-features --test sim --locked{profile} -- --exact no_seed_breaks_the_contract --nocapture"
     );
     run_as(&format!("BOARDCAST_SIM='{wish}' cargo"), command, &args)
+}
+
+/// Changes the core in one small way after another and looks whether its tests notice; settings are in
+/// `.cargo/mutants.toml`.
+pub(crate) fn mutate(files: &[&str]) -> Result<()> {
+    let root = tree::root();
+    tools::require(&root, &[&Need::Rust])?;
+    let files: String = files.iter().map(|file| format!(" --file {file}")).collect();
+    // Of cargo's commands that are programs of their own, the first word is the command's name.
+    let args = format!("mutants --package boardcast-core --output target{files}");
+    run_as("cargo", tools::CARGO_MUTANTS.command(&root)?, &args)
+        .context("tests that would notice belong beside the others in crates/boardcast-core")
 }
 
 fn house_rules(root: &Path) -> Result<()> {

@@ -9,8 +9,23 @@ use anyhow::{Context, Result, bail};
 
 use crate::{python, steps};
 
-/// Pinned, so that the same tree gives the same answer everywhere. Raise it together with a run of `cargo xtask lint`.
-const CARGO_DENY_VERSION: &str = "0.20.2";
+/// A program of cargo's that is built at one version, so that the same tree gives the same answer everywhere.
+pub(crate) struct Pinned {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Raise it together with a run of `cargo xtask lint`.
+pub(crate) const CARGO_DENY: Pinned = Pinned {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
+
+/// Raise it together with a run of `cargo xtask mutants`.
+pub(crate) const CARGO_MUTANTS: Pinned = Pinned {
+    name: "cargo-mutants",
+    version: "27.1.0",
+};
 
 /// What a step needs on the machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,44 +146,56 @@ pub(crate) fn cargo(root: &Path) -> Command {
 
 /// Ours at the pinned version, else the one installed on the machine, else ours after installing it.
 pub(crate) fn cargo_deny(root: &Path) -> Result<Command> {
-    if !has_our_cargo_deny(root) {
+    if !CARGO_DENY.is_in(root) {
         let mut installed = cargo(root);
         installed.arg("deny");
         if runs(cargo(root).args(["deny", "--version"])) {
             return Ok(installed);
         }
-        install_cargo_deny(root)?;
     }
-    let mut ours = Command::new(our_cargo_deny(root));
-    ours.current_dir(root);
-    Ok(ours)
+    CARGO_DENY
+        .command(root)
+        .context("licences and sources were not checked")
 }
 
-/// Puts the pinned cargo-deny into `target/tools`; does nothing if it is there.
-pub(crate) fn install_cargo_deny(root: &Path) -> Result<()> {
-    if has_our_cargo_deny(root) {
-        eprintln!("xtask: cargo-deny {CARGO_DENY_VERSION} is in target/tools");
-        return Ok(());
+impl Pinned {
+    /// Ours, after installing it where it is missing.
+    pub(crate) fn command(&self, root: &Path) -> Result<Command> {
+        if !self.is_in(root) {
+            self.install(root)?;
+        }
+        let mut ours = Command::new(self.path(root));
+        ours.current_dir(root);
+        Ok(ours)
     }
-    eprintln!(
-        "xtask: cargo-deny is not installed; building {CARGO_DENY_VERSION} into target/tools. A few minutes, once"
-    );
-    let args =
-        format!("install cargo-deny --version {CARGO_DENY_VERSION} --locked --root target/tools");
-    steps::run_as("cargo", cargo(root), &args)
-        .context("cargo-deny could not be installed, so licences and sources were not checked")
-}
 
-fn our_cargo_deny(root: &Path) -> PathBuf {
-    root.join("target/tools/bin")
-        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX))
-}
+    /// Puts it into `target/tools`; does nothing if it is there.
+    pub(crate) fn install(&self, root: &Path) -> Result<()> {
+        let Self { name, version } = self;
+        if self.is_in(root) {
+            eprintln!("xtask: {name} {version} is in target/tools");
+            return Ok(());
+        }
+        eprintln!(
+            "xtask: {name} is not installed; building {version} into target/tools. A few minutes, once"
+        );
+        let args = format!("install {name} --version {version} --locked --root target/tools");
+        steps::run_as("cargo", cargo(root), &args)
+            .with_context(|| format!("{name} could not be installed"))
+    }
 
-fn has_our_cargo_deny(root: &Path) -> bool {
-    let output = Command::new(our_cargo_deny(root)).arg("--version").output();
-    output.is_ok_and(|output| {
-        String::from_utf8_lossy(&output.stdout).trim() == format!("cargo-deny {CARGO_DENY_VERSION}")
-    })
+    fn path(&self, root: &Path) -> PathBuf {
+        let file = format!("{}{}", self.name, std::env::consts::EXE_SUFFIX);
+        root.join("target/tools/bin").join(file)
+    }
+
+    fn is_in(&self, root: &Path) -> bool {
+        let Self { name, version } = self;
+        let output = Command::new(self.path(root)).arg("--version").output();
+        output.is_ok_and(|output| {
+            String::from_utf8_lossy(&output.stdout).trim() == format!("{name} {version}")
+        })
+    }
 }
 
 /// The module that puts event streams into nginx, and the Debian package it comes in.
