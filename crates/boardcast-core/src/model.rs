@@ -455,7 +455,10 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Out of jiff's range means a clock beyond the year 9999: shown at the range's end.
-        let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        let (seconds, millis) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000));
+        // As milliseconds alone jiff wouldn't take those of its last second.
+        let time = jiff::Timestamp::new(seconds, millis as i32 * 1_000_000);
+        let time = time.unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{time:.3}")
     }
 }
@@ -560,5 +563,18 @@ mod tests {
             Ok(Timestamp(1_795_468_677_120))
         );
         assert!(Timestamp(i64::MAX).to_string().starts_with("9999-"));
+    }
+
+    #[test]
+    fn the_first_and_last_moments_that_can_be_written_are_shown_as_they_were_read() {
+        for text in [
+            "-009999-01-02T01:59:59.000Z",
+            "-009999-01-02T01:59:59.001Z",
+            "9999-12-30T22:00:00.000Z",
+            "9999-12-30T22:00:00.845Z",
+            "9999-12-30T22:00:00.999Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        }
     }
 }
