@@ -218,6 +218,9 @@ pub const CLIENT_ANSWER_SECONDS_MAX: u64 = 40;
 pub const CLIENT_SILENCE_SECONDS_MAX: u64 = 40;
 /// Bytes of an answer or of an event that the command line reads: some times the largest board.
 pub const CLIENT_ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of an id that the command line takes from a stream: more than twice what one of as many boards
+/// as there may be has. Every event that it has read and not told yet holds one.
+pub const CLIENT_ID_BYTES_MAX: usize = 8 * 1024;
 /// Milliseconds between the attempts of `watch` to come back: from the first to the longest.
 pub const WATCH_BACKOFF_MS: std::ops::RangeInclusive<u32> = 500..=10_000;
 /// Milliseconds that a server may tell `watch` to stay away.

@@ -1,7 +1,7 @@
 //! The event stream format (WHATWG HTML, 9.2.5 and 9.2.6), bytes in, events out. No IO, and nothing
 //! of what Boardcast puts into events.
 
-use boardcast_core::limits::CLIENT_ANSWER_BYTES_MAX;
+use boardcast_core::limits::{CLIENT_ANSWER_BYTES_MAX, CLIENT_ID_BYTES_MAX};
 use std::mem;
 
 /// What a stream says.
@@ -39,7 +39,7 @@ pub(crate) struct Parser {
     id: String,
 }
 
-/// A line or an event that is longer than anything a server should send.
+/// A line, an id or an event that is longer than anything a server should send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
@@ -80,6 +80,9 @@ impl Parser {
                     // Its room is used again.
                     self.line = line;
                     self.line.clear();
+                    if self.next_id.len() > CLIENT_ID_BYTES_MAX {
+                        return Err(TooLong);
+                    }
                 }
                 _ => self.line.push(byte),
             }
@@ -259,5 +262,18 @@ mod tests {
         assert_eq!((items.len(), parser.id()), (0, "1"));
         parser.feed(b"\n", &mut items).unwrap();
         assert_eq!((items.len(), parser.id()), (1, "2"));
+    }
+
+    /// Each event holds the id, so a long one and many short events would take the product of both.
+    #[test]
+    fn an_id_is_bounded_whatever_comes_after_it() {
+        let read = |id_bytes| {
+            let text = format!("id: {}\nid: 1\ndata: a\n\n", "x".repeat(id_bytes));
+            let (mut parser, mut items) = (Parser::new(""), Vec::new());
+            parser.feed(text.as_bytes(), &mut items).map(|()| items)
+        };
+        let longest = read(CLIENT_ID_BYTES_MAX);
+        assert_eq!(longest, Ok(vec![event("", "a", "1")]));
+        assert_eq!(read(CLIENT_ID_BYTES_MAX + 1), Err(TooLong));
     }
 }

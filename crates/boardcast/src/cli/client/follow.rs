@@ -150,7 +150,7 @@ impl<'a> Follow<'a> {
             Ok(read) => {
                 let fed = line.parser.feed(&bytes[..read], &mut self.items);
                 fed.map_err(|_| {
-                    Failure::Refused("the server sends an event without an end".into())
+                    Failure::Refused("the server sends an event or an id that never ends".into())
                 })?;
                 line.parser.id().clone_into(&mut self.id);
                 self.line = Some(line);
