@@ -7,6 +7,7 @@ use crate::asks::{
     move_task, restore_board, restore_list, restore_task, task_id,
 };
 use crate::ledger::Ledger;
+use allocation_counter::measure;
 use boardcast_core::cursor::{Cursor, Mark, Meeting};
 use boardcast_core::frame::json;
 use boardcast_core::limits::{ID_CHARS_MAX, RANK_CHARS_MAX};
@@ -23,6 +24,11 @@ use serde::de::DeserializeOwned;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+/// Bytes that a reader may hold at once for each byte that it reads, and beside that: what is read, and the forms of it
+/// that are compared.
+const TIMES_MAX: u64 = 64;
+const BESIDE_MAX: u64 = 64 * 1024;
+
 /// Takes which reader in the first byte, as a letter, and what it reads in the others.
 pub fn wire(bytes: &[u8]) {
     let Some((reader, bytes)) = bytes.split_first() else {
@@ -34,6 +40,12 @@ pub fn wire(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
+    let held = measure(|| read(*reader, text)).bytes_max;
+    let bound = BESIDE_MAX + TIMES_MAX * text.len() as u64;
+    assert!(held <= bound, "{held} bytes for {}", text.len());
+}
+
+fn read(reader: u8, text: &str) {
     match reader {
         b'i' => texts(text),
         b'c' => cursor(text),
