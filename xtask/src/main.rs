@@ -62,8 +62,8 @@ Checks Boardcast. Usage: cargo xtask VERB
   help     this text
 
 Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.
-The tests start nginx, Caddy, Chromium and Python: as root on Debian they are installed, elsewhere you are told what to
-type.
+The tests start nginx, Caddy, HAProxy, Chromium and Python: as root on Debian they are installed, elsewhere you are told
+what to type.
 Cargo's own settings apply as usual: CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
 ";
 

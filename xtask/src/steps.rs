@@ -80,7 +80,7 @@ pub(crate) const ADVISORIES: Step = Step {
 pub(crate) const TESTS: Step = Step {
     name: "tests",
     next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
-    needs: &[Need::Rust, Need::Nginx, Need::Caddy],
+    needs: &[Need::Rust, Need::Nginx, Need::Caddy, Need::Haproxy],
     work: |root| cargo(root, "test --workspace --locked"),
 };
 

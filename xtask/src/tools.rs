@@ -40,14 +40,16 @@ pub(crate) enum Need {
     Cpp,
     Nginx,
     Caddy,
+    Haproxy,
     Chromium,
 }
 
 /// Programs that checks start: what needs them, by which names they go, and the Debian packages they come in.
-const PROGRAMS: [(Need, &[&str], &str); 4] = [
+const PROGRAMS: [(Need, &[&str], &str); 5] = [
     (Need::Cpp, &["c++", "g++", "clang++"], "g++"),
     (Need::Nginx, &["nginx"], "nginx-light"),
     (Need::Caddy, &["caddy"], "caddy"),
+    (Need::Haproxy, &["haproxy"], "haproxy"),
     (Need::Chromium, &CHROMIUM, "chromium"),
 ];
 

@@ -10,7 +10,7 @@ const SUITES: [&str; 8] = [
     "stream::",
     "churn::",
     "crash::after_twenty_kills",
-    "proxies::nginx_and_caddy",
+    "proxies::every_proxy",
     "takeover::a_stream_that_is_cut",
     "stall::readers_that_stopped",
     "load::three_hundred",

@@ -1,5 +1,5 @@
-//! Streams through nginx and Caddy as Debian packages them, buffering and timeouts at their defaults:
-//! the recipes of `docs/proxies.md`. Contract 3: proxies don't cut an idle line, nothing is buffered.
+//! Streams through nginx, Caddy and HAProxy as Debian packages them, buffering and timeouts at their
+//! defaults: the recipes of `docs/proxies.md`. Contract 3: proxies don't cut an idle line, nothing is buffered.
 
 use crate::app::{PATIENCE, TestApp};
 use crate::cli;
@@ -7,6 +7,7 @@ use crate::stream::START;
 use boardcast_sim::client::{Client, Request};
 use boardcast_sim::stream::EventStream;
 use boardcast_sim::watcher::Watcher;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -17,30 +18,34 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// Longer than the 60 s after which nginx cuts a line on which nothing comes.
+/// Longer than the 60 s after which nginx cuts a line on which nothing comes, or the 50 s of HAProxy.
 const IDLE: Duration = Duration::from_secs(70);
 
 /// A proxy that runs until it is dropped.
-struct Proxy {
+pub(crate) struct Proxy {
     _child: Child,
     _folder: TempDir,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     /// The recipe as it stands: HTTP/1.0 behind it.
     Nginx,
     /// With connections behind it reused.
     NginxReusing,
     Caddy,
+    Haproxy,
 }
+
+const KINDS: [Kind; 4] = [Kind::Nginx, Kind::NginxReusing, Kind::Caddy, Kind::Haproxy];
 
 impl Kind {
     fn program(self) -> (&'static str, &'static str) {
         match self {
             Self::Nginx | Self::NginxReusing => ("nginx", "nginx-light"),
             Self::Caddy => ("caddy", "caddy"),
+            Self::Haproxy => ("haproxy", "haproxy"),
         }
     }
 
@@ -80,12 +85,19 @@ impl Kind {
                  http://:{port} {{\n bind 127.0.0.1\n reverse_proxy {upstream}\n}}\n",
                 port = listen.port()
             ),
+            Self::Haproxy => format!(
+                "defaults\n mode http\n\
+                 timeout connect 5s\n timeout client 50s\n timeout server 50s\n\
+                 frontend board\n bind {listen}\n option forwardfor\n\
+                 http-request set-header X-Forwarded-Proto http\n default_backend boardcast\n\
+                 backend boardcast\n server one {upstream}\n"
+            ),
         }
     }
 }
 
 impl Proxy {
-    async fn start(kind: Kind, upstream: SocketAddr) -> Self {
+    pub(crate) async fn start(kind: Kind, upstream: SocketAddr) -> Self {
         let (program, package) = kind.program();
         let program = find(program).unwrap_or_else(|| {
             panic!(
@@ -103,6 +115,7 @@ impl Proxy {
             Kind::Caddy => command
                 .args(["run", "--adapter", "caddyfile", "--config"])
                 .arg(&config),
+            Kind::Haproxy => command.args(["-db", "-f"]).arg(&config),
         };
         command
             .env("HOME", path)
@@ -185,21 +198,21 @@ async fn check_stream(kind: Kind) {
     app.stop().await;
 }
 
-/// All three at once: they mostly wait.
+/// All of them at once: they mostly wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_and_caddy_pass_a_stream_on_at_once_and_leave_it_open() {
-    tokio::join!(
-        check_stream(Kind::Nginx),
-        check_stream(Kind::NginxReusing),
-        check_stream(Kind::Caddy),
-    );
+async fn every_proxy_passes_a_stream_on_at_once_and_leaves_it_open() {
+    join_all(KINDS.map(check_stream)).await;
 }
 
-/// The server restarts twice under a watcher behind nginx, which answers 502 in between.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_watcher_behind_nginx_misses_nothing_when_the_server_restarts() {
+async fn a_watcher_behind_a_proxy_misses_nothing_when_the_server_restarts() {
+    join_all(KINDS.map(check_restarts)).await;
+}
+
+/// The server restarts twice under a watcher behind a proxy, which answers 502 or 503 in between.
+async fn check_restarts(kind: Kind) {
     let mut app = TestApp::start().await;
-    let proxy = Proxy::start(Kind::NginxReusing, app.address()).await;
+    let proxy = Proxy::start(kind, app.address()).await;
     let watcher = Watcher::new(proxy.address, "board-1")
         .through_proxy()
         .spawn();
@@ -210,6 +223,9 @@ async fn a_watcher_behind_nginx_misses_nothing_when_the_server_restarts() {
     for round in 0..3 {
         if round > 0 {
             app.pause().await;
+            let down = Client::new(proxy.address).get("/boards/board-1").await;
+            let status = down.expect("the proxy's answer").status;
+            assert!(matches!(status, 502 | 503), "{status}");
             app.resume().await;
         }
         for n in 0..5 {
