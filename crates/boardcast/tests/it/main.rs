@@ -34,6 +34,7 @@ mod restore;
 mod revoked;
 mod safe_writes;
 mod second;
+mod severed;
 mod signed_in;
 mod stall;
 mod strangers;
