@@ -1,4 +1,4 @@
-/* Makes the disk under one data file slow, full or broken, and counts its syncs.
+/* Makes the disk under one data file slow, full or broken, counts its syncs, and moves the wall clock.
  *
  * Preloaded into the server (LD_PRELOAD). Only descriptors whose path is the data file, or the data
  * file followed by "-…" or ".…", are touched: the database, its write-ahead log, its shared memory,
@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct control {
     uint64_t failed_syncs;
     uint64_t read_fails;      /* not 0: reads fail with EIO */
     uint64_t failed_reads;
+    uint64_t clock_shift_s;   /* added to the wall clock; two's complement, so it may go back */
 };
 
 enum file { OTHER, DB, WAL, BESIDE };
@@ -196,4 +198,32 @@ int ftruncate(int fd, off_t length) {
 
 int ftruncate64(int fd, off64_t length) {
     return truncate_fails(fd, length) ? -1 : (int)syscall(SYS_ftruncate, fd, length);
+}
+
+/* Clocks that only measure spans don't jump, so they are left alone. */
+
+static time_t clock_shift_s(void) {
+    return control ? (time_t)get(&control->clock_shift_s) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int done = (int)syscall(SYS_clock_gettime, clock, now);
+    if (done == 0 && clock == CLOCK_REALTIME)
+        now->tv_sec += clock_shift_s();
+    return done;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    int done = (int)syscall(SYS_gettimeofday, now, zone);
+    if (done == 0)
+        now->tv_sec += clock_shift_s();
+    return done;
+}
+
+time_t time(time_t *out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out)
+        *out = now.tv_sec;
+    return now.tv_sec;
 }

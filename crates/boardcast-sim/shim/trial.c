@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static int sync_folder(const char *file) {
@@ -13,6 +15,18 @@ static int sync_folder(const char *file) {
     int done = fsync(folder);
     close(folder);
     return done;
+}
+
+static long by_spec(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec;
+}
+
+static long by_val(void) {
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    return now.tv_sec;
 }
 
 int main(int count, char **words) {
@@ -33,6 +47,10 @@ int main(int count, char **words) {
         if (!strcmp(word, "sync_folder")) done = sync_folder(words[1]);
         if (!strcmp(word, "grow")) done = ftruncate(fd, 1L << 34);
         if (!strcmp(word, "shrink")) done = ftruncate64(fd, 1);
+        if (!strcmp(word, "clock_gettime")) done = by_spec(CLOCK_REALTIME);
+        if (!strcmp(word, "monotonic")) done = by_spec(CLOCK_MONOTONIC);
+        if (!strcmp(word, "gettimeofday")) done = by_val();
+        if (!strcmp(word, "time")) done = time(NULL);
         printf("%s %ld %d\n", word, done, errno);
     }
     return 0;

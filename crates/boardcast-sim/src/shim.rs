@@ -1,6 +1,6 @@
 //! The fault shim: a small C library preloaded into the server that makes its disk slow, full or
-//! broken and counts its syncs. Compiled when a test needs it, steered through a file while the
-//! server runs.
+//! broken, counts its syncs, and moves its wall clock. Compiled when a test needs it, steered through
+//! a file while the server runs.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -24,9 +24,10 @@ enum Cell {
     FailedSyncs,
     ReadFails,
     FailedReads,
+    ClockShiftS,
 }
 
-const CELLS: usize = 10;
+const CELLS: usize = 11;
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,11 @@ impl Shim {
     /// From now on every sync of the data files takes so much longer, in whole microseconds.
     pub fn set_sync_delay(&self, delay: Duration) {
         self.set(Cell::SyncDelayUs, delay.as_micros() as u64);
+    }
+
+    /// From now on the server's wall clock is so many days from the machine's: it jumps there.
+    pub fn set_clock_shift_days(&self, days: i64) {
+        self.set(Cell::ClockShiftS, (days * 86_400).cast_unsigned());
     }
 
     fn get(&self, cell: Cell) -> u64 {
@@ -356,6 +362,30 @@ mod tests {
         assert_eq!(trial.shim.failed_reads(), 3);
         trial.shim.set_read_failure(false);
         assert_eq!(trial.run("board.db", "read"), "read 1 0");
+    }
+
+    #[test]
+    fn the_wall_clock_jumps_and_the_others_do_not() {
+        let trial = Trial::new();
+        let days = |call: &str| {
+            let said = trial.run("other", call);
+            let seconds = said.split(' ').nth(1).map(str::parse::<i64>);
+            seconds.unwrap().unwrap() / 86_400
+        };
+        let monotonic = days("monotonic");
+        for call in ["clock_gettime", "gettimeofday", "time"] {
+            trial.shim.set_clock_shift_days(0);
+            let today = days(call);
+            for shift in [40, -400] {
+                trial.shim.set_clock_shift_days(shift);
+                // Midnight may come in between.
+                assert!(
+                    (shift..=shift + 1).contains(&(days(call) - today)),
+                    "{call}"
+                );
+                assert!((0..=1).contains(&(days("monotonic") - monotonic)));
+            }
+        }
     }
 
     #[test]

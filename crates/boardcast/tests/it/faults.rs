@@ -1,8 +1,8 @@
-//! A disk that is slow, full or broken, under the real program. Contract 2, safe writes: what was
+//! A disk that is slow, full or broken, and a clock that jumps, under the real program. Contract 2, safe writes: what was
 //! answered with 2xx is on disk, what was answered with 5xx did not happen, and no answer means
 //! unknown. Contract 3: watchers see no gap and nothing that did not happen.
 
-use crate::program::{BINARY, place, wait_for};
+use crate::program::{BINARY, place, run_command, wait_for};
 use boardcast_sim::client::{Answer, Client, Connection, Request};
 use boardcast_sim::fold::same_board;
 use boardcast_sim::program::Program;
@@ -419,6 +419,50 @@ async fn an_orderly_end_on_a_full_disk_leaves_its_log_to_the_next_start() {
     faulty
         .check_converged(watcher, &accepted, &BTreeSet::new())
         .await;
+}
+
+/// As on a machine that wakes, or whose battery is empty: by days, to 1972, and on to 2218.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_back_and_forth_loses_nothing_and_leaves_no_gap() {
+    let mut faulty = Faulty::start().await;
+    let watcher = faulty.watch().await;
+    let mut accepted = BTreeSet::from(["Asked twice".to_owned()]);
+    let keyed = Request::new("POST", "/tasks").header("idempotency-key", "a-jump");
+    let keyed = keyed.json(&task("Asked twice"));
+    let first = faulty.client().send(keyed.clone()).await;
+    let first = first.expect("an answer").expect(201);
+    let mut was = (0, first.json()["createdAt"].to_string());
+    for days in [-3, -20_000, 1, 40, 70_000, 0] {
+        faulty.shim.set_clock_shift_days(days);
+        if days < 0 {
+            let again = faulty.client().send(keyed.clone()).await;
+            assert_eq!(again.expect("an answer").expect(201).body, first.body);
+        }
+        for turn in ["running", "started"] {
+            let title = format!("{turn} at {days}");
+            let made = faulty.add(&title).await.expect(201).json();
+            let at = made["createdAt"].to_string();
+            assert_eq!(at > was.1, days >= was.0, "{at} after {}", was.1);
+            was = (days, at);
+            let body = json!({ "title": title, "description": "edited" });
+            let path = format!("/tasks/{}", made["id"].as_str().expect("an id"));
+            let edited = faulty.client().patch(&path, &body).await;
+            edited.expect("an answer").expect(200);
+            accepted.insert(title);
+            if turn == "running" {
+                let ended = faulty.program.terminate().await.expect("it ends");
+                assert!(ended.success(), "{}", faulty.program.output());
+                faulty.restart().await;
+            }
+        }
+    }
+    faulty
+        .check_converged(watcher, &accepted, &BTreeSet::new())
+        .await;
+    faulty.program.terminate().await.expect("it ends");
+    let mut check = tokio::process::Command::new(BINARY);
+    let report = run_command(check.arg("check").arg("--data").arg(&faulty.data)).await;
+    assert!(report.status.success(), "{report:?}");
 }
 
 /// Where the log goes may be as full as the disk with the data, or its reader gone.
