@@ -257,6 +257,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_spread_uses_the_room_that_it_is_given_and_no_more() {
+        let one_digit = Rank::spread(None, None, 61, 1).unwrap();
+        let texts: String = one_digit.iter().map(Rank::as_str).collect();
+        assert_eq!(texts.as_bytes(), &DIGITS[1..]);
+        assert_eq!(Rank::spread(None, None, 62, 1), None);
+        assert!(Rank::spread(None, None, 62, 2).is_some());
+        assert_eq!(Rank::spread(None, None, 0, 0), Some(Vec::new()));
+    }
+
     fn any_rank() -> impl Strategy<Value = Rank> {
         "[0-9A-Za-z]{0,20}[1-9A-Za-z]".prop_map(|text| rank(&text))
     }
