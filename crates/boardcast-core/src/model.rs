@@ -528,6 +528,7 @@ mod tests {
         ] {
             assert!(Title::parse(bad).is_err(), "{bad:?}");
         }
+        assert_eq!(Name::parse("Büro").unwrap().as_str(), "Büro");
         assert!(Name::parse(&"n".repeat(200)).is_ok());
         assert!(Name::parse(&"n".repeat(201)).is_err());
     }
@@ -543,8 +544,17 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_is_none_is_told_why() {
+        assert!(Login::parse(&"x".repeat(LOGIN_CHARS_MAX)).is_ok());
+        assert_eq!(Login::parse(""), Err(Malformed::Blank));
+        let min = LOGIN_CHARS_MIN;
+        assert_eq!(Login::parse("ad"), Err(Malformed::TooShort { min }));
+    }
+
+    #[test]
     fn a_description_is_measured_as_encoded_json() {
         assert!(Description::parse("").is_ok());
+        assert_eq!(Description::parse(" a\nb ").unwrap().as_str(), " a\nb ");
         assert!(Description::parse(&"d".repeat(32 * 1024)).is_ok());
         assert!(Description::parse(&"d".repeat(32 * 1024 + 1)).is_err());
         assert!(Description::parse(&"\n".repeat(16 * 1024)).is_ok());
@@ -563,6 +573,7 @@ mod tests {
             Ok(Timestamp(1_795_468_677_120))
         );
         assert!(Timestamp(i64::MAX).to_string().starts_with("9999-"));
+        assert_eq!(format!("{:?}", Timestamp(0)), Timestamp(0).to_string());
     }
 
     #[test]
