@@ -193,7 +193,9 @@ impl Pinned {
 
     fn is_in(&self, root: &Path) -> bool {
         let Self { name, version } = self;
-        let output = Command::new(self.path(root)).arg("--version").output();
+        // As cargo starts it: its first word is the command's name.
+        let words = [name.trim_start_matches("cargo-"), "--version"];
+        let output = Command::new(self.path(root)).args(words).output();
         output.is_ok_and(|output| {
             String::from_utf8_lossy(&output.stdout).trim() == format!("{name} {version}")
         })
