@@ -190,6 +190,22 @@ impl Chronicle {
         *newest = version.max(*newest);
     }
 
+    /// What a write asks for.
+    pub fn kind(&self, write: usize) -> &'static str {
+        self.writes[write].kind
+    }
+
+    /// A write was turned away for what its writer may. That nothing happened is said of this attempt
+    /// alone.
+    pub fn turned_away(&mut self, write: usize) {
+        let write = &mut self.writes[write];
+        write.state = match write.state {
+            State::Done(..) => return,
+            _ if write.was_lost => State::Unknown,
+            _ => State::Refused,
+        };
+    }
+
     /// A write was sent and will not be answered.
     pub fn unanswered(&mut self, write: usize) {
         let write = &mut self.writes[write];

@@ -18,7 +18,7 @@
 //! The simulator of `crates/boardcast` has no sockets and brings its bytes itself, decoded by [`http1`] where
 //! they are those of a connection: it lets a [`witness`] judge each stream, a [`joint`] each stream of
 //! several boards, and one [`chronicle`] everything
-//! together.
+//! together; what people may meanwhile is what [`rights`] say.
 
 pub mod badge;
 pub mod bench;
@@ -43,6 +43,7 @@ pub mod power;
 pub mod probe;
 pub mod program;
 pub mod random;
+pub mod rights;
 #[cfg(test)]
 mod scratch;
 #[cfg(test)]
