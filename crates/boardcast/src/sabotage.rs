@@ -57,6 +57,18 @@ pub enum Spot {
     RevokedLate,
     /// A mistake: a stream of several boards that loses one still sends what it has of it.
     LostBoardGoesOn,
+    /// A mistake: whoever is sent a body is not cut with their rights.
+    BodyNotCut,
+    /// A mistake: of the streams of a session that ends the first one is cut.
+    StreamForgotten,
+    /// A mistake: a cursor that stands in memory is not judged for rights.
+    ReplayNotJudged,
+    /// A mistake: a board is given out by rights from before it was read.
+    BoardNotJudgedAgain,
+    /// A mistake: a write's rights are read outside its transaction.
+    RightsReadOutside,
+    /// A mistake: a token may all that its owner may.
+    ScopeIgnored,
 }
 
 #[cfg(feature = "sabotage")]

@@ -11,6 +11,7 @@ use super::pins::Part;
 use super::watcher::Step;
 use super::{Hangup, Lease, Log, Merge, Pins, ReadError, Revoked, Snapshot, StreamPermit, Watcher};
 use crate::outside::{Outside, random_within};
+use crate::sabotage::{self, Spot};
 use crate::spine;
 use axum::body::Body;
 use boardcast_core::cursor::Cursor;
@@ -174,6 +175,9 @@ impl MergedStream {
     /// One board is out of reach, and the others go on. Fails if the stream can't go on: it is in the
     /// middle of that board's snapshot.
     fn lose(&mut self, board_id: &BoardId) -> Result<(), Revoked> {
+        if sabotage::hits(Spot::LostBoardGoesOn) {
+            return Ok(());
+        }
         let is_its = |seat: &Option<Seat>| seat.as_ref().is_some_and(|s| s.board_id() == board_id);
         let Some(index) = self.seats.iter().position(is_its) else {
             return Ok(());

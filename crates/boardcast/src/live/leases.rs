@@ -248,7 +248,9 @@ impl Registry {
                 return self.revoke_board(user_id, board_id, cut);
             }
         };
-        for name in self.names(key) {
+        let forgets = matches!(key, Key::Session(_)) && sabotage::hits(Spot::StreamForgotten);
+        let names_max = if forgets { 1 } else { usize::MAX };
+        for name in self.names(key).take(names_max) {
             self.cut_whole(name, cut);
         }
     }
@@ -272,6 +274,7 @@ impl Registry {
 
     fn cut_whole(&self, name: Name, cut: &mut Cut) {
         match name {
+            Name::Stream(_) if sabotage::hits(Spot::BodyNotCut) => {}
             Name::Stream(number) => cut.all_of(&self.streams[&number].1),
             Name::Watcher(token) => cut.watchers.push(token),
         }

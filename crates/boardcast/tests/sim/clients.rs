@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// The first one is never deleted, so that a stream of all of them is never refused.
-pub(crate) const BOARDS: [&str; 3] = ["a", "b", "c"];
+pub(crate) static BOARDS: [&str; 3] = ["a", "b", "c"];
 
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -20,6 +20,7 @@ use boardcast_core::limits::{
 };
 use boardcast_core::model::{BoardId, SessionId, UserId};
 use boardcast_sim::random::Random;
+use boardcast_sim::rights::Badge;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
@@ -155,6 +156,8 @@ impl Fanout {
                 log,
                 leases,
                 revoked: BTreeSet::new(),
+                past: BTreeSet::new(),
+                excused: BTreeSet::new(),
                 hangups: Vec::new(),
                 now,
                 work: Work::default(),
@@ -167,8 +170,14 @@ impl Fanout {
         }
     }
 
-    /// Takes a stream over; what its client receives raises its flag.
-    pub(crate) fn join(&mut self, stream: Stream, reader: Arc<Flag>) -> Receiver {
+    /// Takes a stream over; what its client receives raises its flag. `badge`: by what its client is
+    /// known, where accounts are on; elsewhere it is somebody made up.
+    pub(crate) fn join(
+        &mut self,
+        stream: Stream,
+        reader: Arc<Flag>,
+        badge: Option<Badge>,
+    ) -> Receiver {
         let Stream {
             line,
             seat,
@@ -177,11 +186,12 @@ impl Fanout {
         let (socket, receiver) = connect(reader, self.random.fork());
         self.people += 1;
         let person = person(self.people);
-        let lease = self
-            .sockets
-            .leases
-            .take(&access(&person), vec![seat.board_id().clone()]);
-        let end = End::new(socket, person, Arc::clone(&line.pins), line.permit);
+        let boards = vec![seat.board_id().clone()];
+        let lease = match badge {
+            Some(_) => line.lease,
+            None => self.sockets.leases.take(&access(&person), boards),
+        };
+        let end = End::new(socket, person, badge, Arc::clone(&line.pins), line.permit);
         self.tell(Message::Join(Box::new(Joining {
             seat,
             watcher,
@@ -227,6 +237,46 @@ impl Fanout {
                 Revocation::Token(_) | Revocation::Everyone => continue,
             });
         }
+    }
+
+    /// Everyone who watches or is about to, by what they are known, and the board.
+    fn holders(&self) -> Vec<(UserId, Badge, BoardId)> {
+        let inbox = self.inbox.messages();
+        let joining = inbox.iter().filter_map(|message| match message {
+            Message::Join(joining) => Some((&joining.end, joining.seat.board_id().clone())),
+            _ => None,
+        });
+        let joined = self.sockets.ends.values();
+        let joined = joined.filter_map(|end| Some((end, end.board.clone()?)));
+        let known = joined.chain(joining);
+        let known =
+            known.filter_map(|(end, board)| Some((end.person.clone(), end.badge.clone()?, board)));
+        known.collect()
+    }
+
+    /// Rights have changed: whoever may not see their board may be closed for that, whatever comes.
+    pub(crate) fn look_who_may(&mut self, may: impl Fn(&Badge, &str) -> bool) {
+        let holders = self.holders().into_iter();
+        let losing = holders.filter(|(_, badge, board)| !may(badge, board.as_str()));
+        self.sockets
+            .excused
+            .extend(losing.map(|(person, ..)| person));
+    }
+
+    /// A board was made anew: whoever watches is still sent the rest of the one before.
+    pub(crate) fn made_anew(&mut self, made: &str) {
+        let holders = self.holders().into_iter();
+        let past = holders.filter(|(_, _, board)| board.as_str() == made);
+        self.sockets.past.extend(past.map(|(person, ..)| person));
+    }
+
+    /// From here on those are sent nothing more who lost their board.
+    pub(crate) fn lost(&mut self, lost: impl Fn(&Badge, &str) -> bool) {
+        let holders = self.holders().into_iter();
+        let losing = holders.filter(|(_, badge, board)| lost(badge, board.as_str()));
+        let losing = losing.map(|(person, ..)| person);
+        let Sockets { revoked, past, .. } = &mut self.sockets;
+        revoked.extend(losing.filter(|person| !past.contains(person)));
     }
 
     /// Cuts one that watches; false if nobody does.
@@ -387,6 +437,8 @@ impl Fanout {
 /// The server's end of a watcher's connection, and what is known of it.
 struct End {
     person: UserId,
+    /// By what it is really known, where accounts are on.
+    badge: Option<Badge>,
     /// Once it has joined.
     board: Option<BoardId>,
     socket: Socket,
@@ -441,10 +493,17 @@ impl Stuck {
 }
 
 impl End {
-    fn new(socket: Socket, person: UserId, pins: Arc<Pins>, permit: StreamPermit) -> Self {
+    fn new(
+        socket: Socket,
+        person: UserId,
+        badge: Option<Badge>,
+        pins: Arc<Pins>,
+        permit: StreamPermit,
+    ) -> Self {
         Self {
             socket,
             person,
+            badge,
             board: None,
             pins,
             _permit: permit,
@@ -510,6 +569,10 @@ struct Sockets {
     leases: Arc<Leases>,
     /// Who lost their rights.
     revoked: BTreeSet<UserId>,
+    /// Who watches a board of which another one has the id now.
+    past: BTreeSet<UserId>,
+    /// Who lost them for a moment at least.
+    excused: BTreeSet<UserId>,
     /// Of those that were given a snapshot lately.
     hangups: Vec<(Token, Hangup)>,
     now: Duration,
@@ -648,7 +711,8 @@ impl Sink for Sockets {
             return self.object(watcher, "was closed twice");
         };
         self.leases.left(watcher);
-        if (ending == Ending::Revoked) && !self.revoked.contains(&end.person) {
+        let has_lost = self.revoked.contains(&end.person) || self.excused.contains(&end.person);
+        if ending == Ending::Revoked && !has_lost {
             self.object(watcher, "lost rights that nobody took away");
         }
         if ending == Ending::Cut && !end.is_cut {

@@ -7,6 +7,7 @@ mod fanout;
 mod gates;
 mod mistakes;
 mod nature;
+mod people;
 mod runs;
 mod server;
 mod sockets;

@@ -28,10 +28,17 @@ fn check_found(mistake: Mistake, says: &[&str]) {
 
 #[track_caller]
 fn check_found_by(way: Way, mistake: Mistake, says: &[&str]) {
+    check_found_in(Some(way), false, mistake, says);
+}
+
+/// Found in worlds that take this way alone, if any, and in which accounts are on or not.
+#[track_caller]
+fn check_found_in(way: Option<Way>, accounts: bool, mistake: Mistake, says: &[&str]) {
     let found = (0..SEEDS_MAX).find_map(|seed| {
         let mut run = Run::of(seed);
         run.mistake = Some(mistake);
-        run.way = Some(way);
+        run.way = way;
+        run.accounts = Some(accounts);
         first_wrong(&run).map(|wrong| (seed, wrong))
     });
     let (seed, wrong) =
@@ -225,4 +232,75 @@ fn a_reader_that_stalls_for_ever_is_found() {
         Mistake::StallIgnored,
         &["takes nothing, and was not closed"],
     );
+}
+
+// With accounts.
+
+/// Somebody was shown something that was not theirs to see, or would have been.
+const SHOWN: [&str; 4] = [
+    "received something of",
+    "after it lost its rights",
+    "lost its rights, and was not closed",
+    "still watches",
+];
+
+const ANSWERED_TOO_SOON: &str = "that was answered before its stream was cut";
+
+/// Found by either way, in a world in which accounts are on.
+#[track_caller]
+fn check_found_with_accounts(mistake: Mistake, says: &[&str]) {
+    check_found_in(Some(Way::Body), true, mistake, says);
+    check_found_in(Some(Way::Shard), true, mistake, says);
+}
+
+#[test]
+fn a_body_that_is_not_cut_with_its_rights_is_found() {
+    let says = [&SHOWN[..], &[ANSWERED_TOO_SOON]].concat();
+    check_found_in(Some(Way::Body), true, Mistake::BodyNotCut, &says);
+}
+
+#[test]
+fn a_stream_that_is_cut_after_the_answer_is_found() {
+    let says = [&SHOWN[..], &[ANSWERED_TOO_SOON]].concat();
+    check_found_with_accounts(Mistake::CutAfterAnswers, &says);
+}
+
+#[test]
+fn a_session_that_ends_and_forgets_one_of_its_streams_is_found() {
+    let says = [&SHOWN[..], &[ANSWERED_TOO_SOON]].concat();
+    check_found_with_accounts(Mistake::StreamForgotten, &says);
+}
+
+#[test]
+fn rights_that_are_read_outside_the_transaction_are_found() {
+    let says = [
+        "who might not",
+        "they see nothing",
+        "was answered",
+        "not found",
+    ];
+    check_found_in(None, true, Mistake::RightsReadOutside, &says);
+}
+
+#[test]
+fn a_replay_that_is_not_judged_is_found() {
+    let says = [&SHOWN[..], &["joins without rights"]].concat();
+    check_found_with_accounts(Mistake::ReplayNotJudged, &says);
+}
+
+#[test]
+fn a_board_that_is_given_out_by_rights_from_before_it_was_read_is_found() {
+    let says = ["it holds what happened after they lost the board"];
+    check_found_in(None, true, Mistake::BoardNotJudgedAgain, &says);
+}
+
+#[test]
+fn a_stream_of_several_boards_that_keeps_a_lost_one_is_found() {
+    check_found_in(None, true, Mistake::LostBoardGoesOn, &SHOWN);
+}
+
+#[test]
+fn a_token_whose_scope_is_ignored_is_found() {
+    let says = ["who might not", "they might not do it", "was answered"];
+    check_found_in(None, true, Mistake::ScopeIgnored, &says);
 }

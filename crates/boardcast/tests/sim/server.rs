@@ -34,7 +34,7 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infalli
 
 pub(crate) struct Server {
     router: Router,
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) log: Arc<Gated>,
     pub(crate) pins: Arc<Pins>,

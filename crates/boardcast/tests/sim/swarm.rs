@@ -7,6 +7,9 @@ use boardcast_core::limits::SNAPSHOTS_BYTES_MAX;
 use boardcast_sim::random::Random;
 use std::collections::BTreeSet;
 
+/// In one world of so many accounts are on.
+const ACCOUNTS_ONE_IN: u64 = 4;
+
 /// What can go wrong outside the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -101,6 +104,14 @@ pub(crate) enum Mistake {
     RightsIgnored,
     RightsForgottenInJoin,
     StallIgnored,
+    BodyNotCut,
+    CutAfterAnswers,
+    RightsReadOutside,
+    ReplayNotJudged,
+    BoardNotJudgedAgain,
+    LostBoardGoesOn,
+    ScopeIgnored,
+    StreamForgotten,
 }
 
 /// The way by which a stream of one board comes.
@@ -122,6 +133,8 @@ pub(crate) struct Run {
     pub(crate) mistake: Option<Mistake>,
     /// The one way for all; each stream draws its own if none.
     pub(crate) way: Option<Way>,
+    /// Whether accounts are on; the seed says if none.
+    pub(crate) accounts: Option<bool>,
     pub(crate) is_shown: bool,
 }
 
@@ -133,6 +146,7 @@ impl Run {
             without: BTreeSet::new(),
             mistake: None,
             way: None,
+            accounts: None,
             is_shown: false,
         }
     }
@@ -147,6 +161,8 @@ pub(crate) struct Swarm {
     pub(crate) pace_ms: u64,
     /// Bytes of snapshots that readers may hold.
     pub(crate) snapshots_bytes_max: usize,
+    /// Draws that belong to people, where accounts are on. A seed is the same in all else without them.
+    pub(crate) people: Option<Random>,
     /// Of so many streams of one board one is a body; 0: none, 1: all.
     bodies_one_in: u64,
     ways: Random,
@@ -178,7 +194,10 @@ impl Swarm {
                 random,
             }
         });
+        let mut people = Random::new(!run.seed);
+        let has_accounts = people.one_in(ACCOUNTS_ONE_IN);
         Self {
+            people: run.accounts.unwrap_or(has_accounts).then_some(people),
             steps: run.steps.unwrap_or(steps),
             clients: 1 + random.below(6) as usize,
             retention: Retention {

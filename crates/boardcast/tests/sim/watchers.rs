@@ -1,10 +1,12 @@
 //! Watchers: they ask for a stream as a browser does, come back after every end, and let the judge see
 //! every byte.
 
+use crate::people;
 use crate::server::{Answering, Asked, Server};
 use crate::sockets::{Arrived, Receiver};
 use crate::swarm::Way;
 use crate::tasks::{Flag, at_once};
+use crate::world::Gaps;
 use axum::body::Body;
 use axum::response::Response;
 use boardcast::live::Hangup;
@@ -13,11 +15,13 @@ use boardcast::live::shard::Ending;
 use boardcast_sim::chronicle::Chronicle;
 use boardcast_sim::cursor::elements;
 use boardcast_sim::joint::Joint;
+use boardcast_sim::rights::Badge;
 use boardcast_sim::sse::{Block, Parser};
 use boardcast_sim::witness::Witness;
 use bytes::Bytes;
 use http_body::Body as _;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -39,6 +43,19 @@ pub(crate) struct Watcher {
     pub(crate) flag: Arc<Flag>,
     /// Its line stands still up to this millisecond.
     pub(crate) stuck_until: u64,
+    /// By what it is known.
+    pub(crate) badge: Badge,
+    /// What it could not see at some time since it asked.
+    pub(crate) gaps: Gaps,
+    /// Boards that were made anew since it asked.
+    pub(crate) past: BTreeSet<String>,
+    /// Boards that it was just shown something of, with the place, and those it was told to be gone.
+    pub(crate) shown: Vec<(String, String)>,
+    pub(crate) gone: Vec<String>,
+    /// Nothing lies between it and a body.
+    pub(crate) is_reader: bool,
+    /// Something came on this connection.
+    has_begun: bool,
     way: Way,
     /// Of the connection on which it asked.
     hangup: Hangup,
@@ -73,10 +90,11 @@ impl Delivery {
             Self::Body(body) => match Pin::new(body).poll_frame(context) {
                 Poll::Pending => Arrived::Nothing,
                 Poll::Ready(None) => Arrived::End,
-                Poll::Ready(Some(frame)) => {
-                    let frame = frame.expect("no body of a stream fails");
+                Poll::Ready(Some(Ok(frame))) => {
                     Arrived::Bytes(frame.into_data().unwrap_or_default())
                 }
+                // Only for want of rights.
+                Poll::Ready(Some(Err(_))) => Arrived::Cut(Ending::Revoked),
             },
             Self::Socket(receiver) => receiver.read(),
         }
@@ -119,6 +137,13 @@ impl Watcher {
             line: Line::Down(0),
             flag: Arc::default(),
             stuck_until: 0,
+            badge: Badge::Nobody,
+            gaps: Gaps::default(),
+            past: BTreeSet::new(),
+            shown: Vec::new(),
+            gone: Vec::new(),
+            is_reader: false,
+            has_begun: false,
             way: Way::Body,
             hangup: Hangup::default(),
             asks_snapshot,
@@ -133,6 +158,10 @@ impl Watcher {
             Judge::Many(_) => format!("/events?boards={}&{wish}", self.boards.join(",")),
         };
         let asked = Asked::new("GET", path.trim_end_matches(['?', '&']));
+        let asked = match people::header(&self.badge) {
+            Some((name, value)) => asked.header(name, value),
+            None => asked,
+        };
         match self.last_id() {
             Some(id) => asked.header("last-event-id", id),
             None => asked,
@@ -140,7 +169,11 @@ impl Watcher {
     }
 
     pub(crate) fn open(&mut self, server: &mut Server, way: Way) {
-        self.hangup = Hangup::default();
+        self.hangup = match self.is_reader {
+            true => Hangup::of_reader(),
+            false => Hangup::default(),
+        };
+        self.has_begun = false;
         self.line = Line::Opening(server.call_on(&self.request(), self.hangup.clone()));
         self.way = way;
         self.flag.raise();
@@ -198,6 +231,17 @@ impl Watcher {
 
     pub(crate) fn has_socket(&self) -> bool {
         matches!(self.line, Line::Open(Delivery::Socket(_), _))
+    }
+
+    pub(crate) fn is_slow(&self) -> bool {
+        self.pace == Pace::Slow
+    }
+
+    /// Whether its body may still give something, for all that was done.
+    pub(crate) fn is_left_open(&self) -> bool {
+        matches!(self.line, Line::Open(Delivery::Body(_), _))
+            && self.has_begun
+            && at_once(self.hangup.hung_up()).is_none()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -290,6 +334,8 @@ impl Watcher {
         for block in parser.by_ref() {
             match block {
                 Ok(block) => {
+                    self.has_begun |= block.data.is_some();
+                    note_board(&self.boards, &block, &mut self.shown, &mut self.gone);
                     tell(chronicle, &self.boards, &block, |board| {
                         self.judge.place(board)
                     });
@@ -297,6 +343,11 @@ impl Watcher {
                 }
                 Err(violation) => chronicle.object(format!("{}: {violation}", self.name)),
             }
+        }
+        // A piece of a snapshot, or of an event.
+        let rest = parser.partial();
+        if let ([alone], false) = (&self.boards[..], rest.is_empty() || rest.starts_with(b"r")) {
+            self.shown.push((alone.clone(), String::new()));
         }
         self.pass_on(chronicle);
     }
@@ -339,6 +390,36 @@ impl Judge {
             Self::One(witness) => witness.end(),
             Self::Many(joint) => joint.end(),
         }
+    }
+}
+
+/// Notes which board a block is of.
+fn note_board(
+    boards: &[String],
+    block: &Block,
+    shown: &mut Vec<(String, String)>,
+    gone: &mut Vec<String>,
+) {
+    if block.data.is_none() {
+        return;
+    }
+    let message = block.json();
+    let named = message["boardId"]
+        .as_str()
+        .or(message["board"]["id"].as_str());
+    match (message["type"].as_str(), named, boards) {
+        (Some("board_gone"), Some(board), _) => gone.push(board.to_owned()),
+        (_, Some(board), [_, _, ..]) => {
+            let id = block.id.as_deref().unwrap_or_default();
+            let all = elements(id).unwrap_or_default().into_iter();
+            let own = all.filter(|(name, _)| name == board);
+            shown.extend(own);
+        }
+        (_, _, [alone]) => {
+            shown.push((alone.clone(), block.id.clone().unwrap_or_default()));
+        }
+        // The beginning of several boards names places that the client told.
+        _ => {}
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing in here judges: what is asked, answered and shown is told to the judges of
 //! `boardcast-sim`, which know the contract and none of this.
 
+mod accounts;
 mod harm;
 mod life;
 mod people;
@@ -14,16 +15,19 @@ use crate::disk::{Disk, Image};
 use crate::fanout::Work;
 use crate::gates::Gates;
 use crate::nature::Nature;
+use crate::people::People;
 use crate::server::Server;
 use crate::swarm::{Fault, Mistake, Run, Swarm};
 use crate::trace::Trace;
 use crate::watchers::{Line, Pace, Watcher};
+use accounts::Accounts;
 use boardcast::sabotage::{Harm, Spot, arm};
 use boardcast_core::access::Revocation;
 use boardcast_sim::chronicle::{Chronicle, Moment};
 use boardcast_sim::random::Random;
 use harm::{arm_mistake, provoke};
 
+pub(crate) use accounts::Gaps;
 pub(crate) use harm::disarm_mistakes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -101,6 +105,8 @@ struct World<'a> {
     may_be_gone: BTreeSet<String>,
     /// Rights that the next commit takes away.
     to_revoke: Vec<Revocation>,
+    /// None where there are no accounts.
+    accounts: Option<Box<Accounts>>,
     counts: Counts,
 }
 
@@ -129,6 +135,7 @@ impl<'a> World<'a> {
             disk_failed: false,
             may_be_gone: BTreeSet::new(),
             to_revoke: Vec::new(),
+            accounts: None,
             counts: Counts::default(),
             swarm,
             random,
@@ -145,6 +152,10 @@ impl<'a> World<'a> {
             let mut random = self.random.fork();
             let wish = self.ids.create_list_on(board, &mut random, &self.chronicle);
             self.carry_out_now(wish);
+        }
+        if let Some(random) = self.swarm.people.take() {
+            self.accounts = Some(Box::new(Accounts::new(People::new(random))));
+            self.set_up();
         }
         self.audit();
         self.swarm.is_calm = false;
@@ -174,6 +185,7 @@ impl<'a> World<'a> {
         for _ in 0..self.random.below(8) {
             self.look_at_one();
         }
+        self.people_act();
         self.meet_misfortune();
     }
 
@@ -189,7 +201,7 @@ impl<'a> World<'a> {
         }
         if self.comes(Fault::Revoke) {
             let choice = self.swarm.random(Fault::Revoke).draw();
-            if choice.is_multiple_of(2) {
+            if choice.is_multiple_of(2) || self.accounts.is_some() {
                 let is_somebody = self.server().fanout.cut_one(choice);
                 self.trace
                     .note(format_args!("  of somebody: {is_somebody}"));
@@ -201,6 +213,8 @@ impl<'a> World<'a> {
         if self.comes(Fault::ReadFails) {
             let passed = self.swarm.random(Fault::ReadFails).below(4);
             arm(Spot::ReadFails, Harm::OnceAfter(passed as u32));
+            // Where accounts are on whoever writes is looked up first.
+            self.disk_failed |= self.accounts.is_some();
         }
         if self.comes(Fault::Restart) {
             self.restart();
@@ -262,6 +276,9 @@ impl<'a> World<'a> {
 
     fn jump_by(&mut self, ms: i64) {
         self.nature.turn(ms);
+        if ms >= DAY_MS {
+            self.age_people();
+        }
         if ms >= HOUR_MS {
             let on_their_way: Vec<_> = self.clients.iter().filter_map(Client::write).collect();
             self.chronicle.forget_keys(&on_their_way);

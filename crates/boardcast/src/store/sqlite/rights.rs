@@ -2,6 +2,7 @@
 //! taken away by a commit are gone for whatever begins after it (I9).
 
 use super::rows::{one, text};
+use crate::sabotage::{self, Spot};
 use boardcast_core::access::{Access, Actor, Caller, Role, Scope, Standing};
 use boardcast_core::limits::SESSION_IDLE_DAYS;
 use boardcast_core::model::{
@@ -175,7 +176,11 @@ impl Judged {
                     return Ok(None);
                 }
                 let role = member_role(connection, board_id, *user_no)?;
-                Ok(role.map(|role| role.min(scope.cap())))
+                let cap = match sabotage::hits(Spot::ScopeIgnored) {
+                    true => Role::Admin,
+                    false => scope.cap(),
+                };
+                Ok(role.map(|role| role.min(cap)))
             }
         }
     }

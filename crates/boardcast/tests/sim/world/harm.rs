@@ -4,7 +4,7 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 17] = [
+const ALWAYS: [(Mistake, Spot); 24] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
@@ -22,6 +22,13 @@ const ALWAYS: [(Mistake, Spot); 17] = [
     (Mistake::RightsIgnored, Spot::CutsIgnored),
     (Mistake::RightsForgottenInJoin, Spot::LeaseForgottenInJoin),
     (Mistake::StallIgnored, Spot::StallIgnored),
+    (Mistake::BodyNotCut, Spot::BodyNotCut),
+    (Mistake::RightsReadOutside, Spot::RightsReadOutside),
+    (Mistake::ReplayNotJudged, Spot::ReplayNotJudged),
+    (Mistake::BoardNotJudgedAgain, Spot::BoardNotJudgedAgain),
+    (Mistake::LostBoardGoesOn, Spot::LostBoardGoesOn),
+    (Mistake::ScopeIgnored, Spot::ScopeIgnored),
+    (Mistake::StreamForgotten, Spot::StreamForgotten),
 ];
 
 pub(super) fn arm_mistake(mistake: Option<Mistake>) {
@@ -54,6 +61,8 @@ pub(super) fn provoke(mistake: Option<Mistake>, swarm: &mut Swarm) {
             | Mistake::HeartbeatInEvent
             | Mistake::StallIgnored,
         ) => &[(Fault::Stuck, 5)],
+        Some(Mistake::BoardNotJudgedAgain) => &[(Fault::SlowReads, 1)],
+        Some(Mistake::ReplayNotJudged) => &[(Fault::Cut, 5)],
         Some(Mistake::CutIgnored | Mistake::RightsIgnored | Mistake::RightsForgottenInJoin) => {
             &[(Fault::Revoke, 5)]
         }

@@ -32,6 +32,7 @@ impl World<'_> {
             self.disk.opened();
         }
         self.trace.note(format_args!("{} started", self.now_ms));
+        self.recall_people();
     }
 
     /// The process is gone at once; this is left on the disk.
@@ -76,11 +77,13 @@ impl World<'_> {
             None => {
                 self.audit();
                 self.copy = Some((self.disk.image(), self.chronicle.moment()));
+                self.copy_people();
             }
             Some((image, moment)) => {
                 self.stop();
                 self.disk.replace(&image);
                 self.chronicle.go_back(&moment);
+                self.put_people_back();
                 self.start();
             }
         }
@@ -88,6 +91,7 @@ impl World<'_> {
 
     /// Every connection is gone.
     pub(super) fn let_everybody_go(&mut self) {
+        self.forget_who_asked();
         for client in &mut self.clients {
             if let Some((write, asked)) = client.let_go() {
                 self.chronicle.unanswered(write);
@@ -137,6 +141,7 @@ impl World<'_> {
         let before = (dies || sync_fails).then(|| self.disk.image());
         let publishes = !dies || self.mistake == Some(Mistake::PublishBeforeCommit);
         let publisher = Arc::clone(&self.server().publisher);
+        self.look_ahead();
         let mut turns = self.server().turns.take().expect("one turn at a time");
         let carried_out = turns.carry_out(|revocations, segments| {
             if publishes {
@@ -144,6 +149,9 @@ impl World<'_> {
             }
         });
         self.server().turns = Some(turns);
+        if matches!(carried_out, Ok(false)) || matches!(carried_out, Ok(true)) && !dies {
+            self.know_changes();
+        }
         for spot in [Spot::DiskFull, Spot::CommitFails, Spot::SyncFails] {
             disarm(spot);
         }
@@ -221,12 +229,18 @@ impl World<'_> {
                 let choice = self.random.draw();
                 self.gates.open_one(choice);
                 self.look_at_one_watcher();
+                self.look_at_one_reader(choice);
                 self.turn_fanout();
             }
         }
         let raised: Vec<_> = self.watchers.iter().map(|w| w.flag.is_raised()).collect();
         let mut revocations = revocations.to_vec();
-        revocations.append(&mut self.to_revoke);
+        if self.mistake == Some(Mistake::CutAfterAnswers) {
+            std::mem::swap(&mut revocations, &mut self.to_revoke);
+        } else {
+            revocations.append(&mut self.to_revoke);
+        }
+        self.note_events(&segments);
         publisher.publish(&revocations, segments);
         self.server().fanout.revoked(&revocations);
         let woken: Vec<_> = (0..raised.len())

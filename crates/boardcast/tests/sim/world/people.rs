@@ -15,6 +15,7 @@ use std::time::Duration;
 enum Woken {
     Client(usize),
     Watcher(usize),
+    Reader(usize),
     Fanout,
 }
 
@@ -61,6 +62,7 @@ impl World<'_> {
         let write = self
             .chronicle
             .asked(kind, thing.as_deref(), text.as_deref(), has_key);
+        let asked = self.badge_of_write(kind, asked, write);
         self.put_in(at, write, asked);
     }
 
@@ -69,10 +71,15 @@ impl World<'_> {
             "{} client {at} asks {write}: {} {} {:?} {:?}",
             self.now_ms, asked.method, asked.path, asked.headers, asked.body
         ));
+        self.write_is_asked(write);
         let answering = self.server().call(&asked);
+        let made = made_board(&asked);
         self.clients[at].send(write, asked, answering);
         // On its way to the queue.
         self.look_at_client(at);
+        if let Some(board) = made {
+            self.board_may_be_made(&board);
+        }
     }
 
     pub(super) fn look_at_client(&mut self, at: usize) {
@@ -94,8 +101,13 @@ impl World<'_> {
             };
             self.ids.learn(kind, &body);
         }
-        self.chronicle
-            .answered(write, status, &body, self.disk_failed);
+        let kind = self.chronicle.kind(write);
+        if self.judge_write(write, &asked, kind, status, &body) {
+            self.chronicle
+                .answered(write, status, &body, self.disk_failed);
+        } else {
+            self.chronicle.turned_away(write);
+        }
         if status < 300 && self.comes(Fault::Repeat) {
             self.clients[at].state = State::Again { write, asked };
         }
@@ -109,6 +121,7 @@ impl World<'_> {
             self.read_heads_of(at);
             self.turn();
         }
+        self.badge_of_watcher(at);
         let way = self.swarm.way();
         let server = self.server.as_mut().expect("it runs");
         self.watchers[at].open(server, way);
@@ -144,6 +157,7 @@ impl World<'_> {
                 false => bytes.len(),
             }
         });
+        self.judge_watcher(at, matches!(looked, Looked::Came));
         let watcher = &mut self.watchers[at];
         let back_at = self.now_ms + watcher.retry_ms();
         match looked {
@@ -161,8 +175,15 @@ impl World<'_> {
             Looked::Waits => {}
             Looked::Joins(stream) => {
                 let flag = Arc::clone(&watcher.flag);
-                let receiver = self.server().fanout.join(*stream, flag);
+                let badge = self.accounts.as_ref().map(|_| watcher.badge.clone());
+                let board = stream.seat.board_id().as_str().to_owned();
+                if !self.may_see(&self.watchers[at].badge, &board) {
+                    let sentence = format!("{} joins without rights", self.watchers[at].name);
+                    self.chronicle.object(sentence);
+                }
+                let receiver = self.server().fanout.join(*stream, flag, badge);
                 self.watchers[at].joined(receiver);
+                self.look_who_may();
             }
             Looked::Cut => {
                 self.trace.note(format_args!("  {} is cut", watcher.name));
@@ -179,10 +200,13 @@ impl World<'_> {
                 let are_gone = boards.all(|board| self.may_be_gone.contains(board));
                 self.trace
                     .note(format_args!("  {} is refused {status}", watcher.name));
-                if status != expected || !are_gone {
+                let is_as_ever = status == expected && are_gone;
+                if !is_as_ever && !self.may_be_refused(at, status) {
+                    let watcher = &self.watchers[at];
                     let sentence = format!("{} was answered {status}", watcher.name);
                     self.chronicle.object(sentence);
                 }
+                let watcher = &mut self.watchers[at];
                 watcher.begin_anew();
                 watcher.lose(self.now_ms + 5_000);
             }
@@ -215,6 +239,7 @@ impl World<'_> {
         let clients = clients.enumerate().filter(|(_, raised)| *raised);
         let mut woken: Vec<_> = clients.map(|(at, _)| Woken::Client(at)).collect();
         woken.extend(self.woken_watchers().into_iter().map(Woken::Watcher));
+        woken.extend(self.woken_readers().into_iter().map(Woken::Reader));
         woken.extend(self.is_fanout_woken().then_some(Woken::Fanout));
         if woken.is_empty() {
             return;
@@ -222,6 +247,7 @@ impl World<'_> {
         match *self.random.pick(&woken) {
             Woken::Client(at) => self.look_at_client(at),
             Woken::Watcher(at) => self.look_at_watcher(at),
+            Woken::Reader(at) => self.look_at_reader(at),
             Woken::Fanout => _ = self.turn_fanout(),
         }
     }
@@ -268,7 +294,9 @@ impl World<'_> {
     pub(super) fn look_at_all(&mut self) {
         for _ in 0..UNREST_MAX {
             let clients = self.clients.iter().any(|client| client.flag.is_raised());
-            if !clients && self.woken_watchers().is_empty() && !self.is_fanout_woken() {
+            let readers = !self.woken_readers().is_empty();
+            let watchers = !self.woken_watchers().is_empty();
+            if !clients && !readers && !watchers && !self.is_fanout_woken() {
                 return;
             }
             self.look_at_one();
@@ -290,4 +318,11 @@ impl World<'_> {
         self.look_at_all();
         self.gates.shut();
     }
+}
+
+/// The board that a request makes, if it does.
+fn made_board(asked: &Asked) -> Option<String> {
+    let is_create = (asked.method, asked.path.as_str()) == ("POST", "/boards");
+    let body = asked.body.as_ref().filter(|_| is_create)?;
+    body["id"].as_str().map(str::to_owned)
 }

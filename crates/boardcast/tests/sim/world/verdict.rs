@@ -24,6 +24,7 @@ impl World<'_> {
         self.settle();
         let boards = self.audit();
         self.check_memory();
+        self.check_rights();
         let is_waiting = |client: &Client| matches!(client.state, State::Waiting { .. });
         if self.clients.iter().any(is_waiting) {
             self.chronicle.object("somebody is not answered");
@@ -76,6 +77,7 @@ impl World<'_> {
                     self.chronicle.saw_life(board, &whole["createdAt"]);
                     self.read_log(board, &whole["createdAt"]);
                     self.chronicle.stands(board, &whole);
+                    self.note_head(board, &whole);
                     living.insert(board.to_owned(), whole);
                 }
                 (404, _) if self.may_be_gone.contains(board) => {}
@@ -127,6 +129,7 @@ impl World<'_> {
 
     /// Asks for something that waits for nobody.
     pub(super) fn ask(&mut self, asked: &Asked) -> (u16, Vec<u8>) {
+        let asked = &self.as_auditor(asked.clone());
         let answering = self.server().call(asked);
         let answer = at_once(read_bytes(answering));
         let (status, body) = answer.unwrap_or_default();
@@ -142,7 +145,7 @@ impl World<'_> {
         let board = *self.random.pick(&BOARDS);
         let sent = self.some_cursor(board);
         let asked = Asked::new("GET", format!("/boards/{board}/events"));
-        let asked = asked.header("last-event-id", &sent);
+        let asked = self.as_auditor(asked.header("last-event-id", &sent));
         self.trace.note(format_args!(
             "{} probe of {board} after {sent}",
             self.now_ms
@@ -211,6 +214,9 @@ impl World<'_> {
                 watcher.stuck_until = 0;
                 watcher.flag.raise();
             }
+            self.heal_people();
+            self.settle();
+            self.look_again();
             for _ in 0..4 {
                 self.pass_time(11_000);
                 self.settle();
