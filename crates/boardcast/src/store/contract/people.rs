@@ -706,6 +706,27 @@ async fn an_answer_is_given_again_only_to_who_may_still_see_what_it_is_about() {
 }
 
 #[tokio::test]
+async fn a_credential_that_has_died_is_told_so_and_nothing_of_its_keys() {
+    check(async |mut bench: Bench| {
+        furnish(&mut bench);
+        bench.with_people(&["bob"]);
+        let (ada, bob) = (person("ada"), person("bob"));
+        bench.do_people(&ada, put_member("b", "bob", Role::Editor));
+        let request = |body: &str| Request {
+            access: bob.clone(),
+            ..keyed(create_task("l", "new"), "key", body)
+        };
+        assert!(bench.ask(request("one")).is_ok());
+        assert_eq!(bench.ask(request("two")), refused(Refusal::KeyReused));
+        bench.do_people(&bob, PeopleCommand::SignOut);
+        for body in ["one", "two"] {
+            assert_eq!(bench.ask(request(body)), refused(Refusal::NotSignedIn));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn whoever_makes_a_board_is_its_admin() {
     check(async |mut bench: Bench| {
         bench.with_people(&["bob"]);

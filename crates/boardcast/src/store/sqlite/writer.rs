@@ -349,8 +349,7 @@ impl Batch<'_> {
     }
 
     fn change_people(&mut self, request: &PeopleRequest) -> rusqlite::Result<PeopleAnswer> {
-        let view = People::new(self.connection, self.now);
-        match rules::people::decide(&view, request, self.now) {
+        match rules::people::decide(&self.people(), request, self.now) {
             Ok(decision) => {
                 for change in &decision.changes {
                     people::apply(self.connection, change, self.now)?;
@@ -460,6 +459,10 @@ impl Batch<'_> {
         Ok(())
     }
 
+    fn people(&self) -> People<'_> {
+        People::new(self.connection, self.now)
+    }
+
     /// The first answer under this key, if it is still kept and the caller may see what it is about.
     fn kept_answer(
         &self,
@@ -478,12 +481,13 @@ impl Batch<'_> {
             Ok((fingerprint, board_id, rows::outcome_from(row, 2)?))
         });
         match kept? {
+            // Whose credential is good for nothing any more is told that, and nothing of keys.
+            Some(_) if self.people().standing(&request.access)?.is_none() => Ok(None),
             Some((fingerprint, ..)) if fingerprint != key.fingerprint.0 => {
                 Err(Refusal::KeyReused.into())
             }
             Some((_, board_id, outcome)) => {
-                let rights = People::new(self.connection, self.now);
-                let may_see = rights.role(&request.access, &board_id)?.is_some();
+                let may_see = self.people().role(&request.access, &board_id)?.is_some();
                 Ok(may_see.then_some(outcome))
             }
             None => Ok(None),
