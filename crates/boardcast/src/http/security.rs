@@ -20,9 +20,11 @@ pub(super) enum Suspicion {
     TooManyWrites,
     /// Opened more streams than it may.
     TooManyStreams,
+    /// Tried to sign in with a wrong login or password.
+    WrongPassword,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
 impl Suspicion {
     fn sentence(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Suspicion {
             Self::CrossOrigin => "refused a page of another site",
             Self::TooManyWrites => "refused a write: too many from this address",
             Self::TooManyStreams => "sent a stream away: too many from this address",
+            Self::WrongPassword => "refused a wrong login or password",
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::answer::Problem;
 use super::change::{Change, if_tried, of_accounts};
 use super::cookie::Cookie;
+use super::security::Suspicion;
 use crate::auth::Asker;
 use crate::auth::password::{Guess, Password};
 use crate::auth::secret::{Kind, Secret};
@@ -78,7 +79,9 @@ pub(super) async fn sign_in(mut change: Change) -> Result<Response, Problem> {
     let (is_right, attempt) = if_tried(looked, attempt)?;
     let Some(candidate) = candidate.filter(|_| is_right) else {
         // Not the login: people type their password there.
-        tracing::info!("refused a wrong login or password");
+        let log = &change.app.edge.log;
+        let now = change.app.engine.outside().now();
+        log.note(Suspicion::WrongPassword, change.peer.address, now);
         return Err(Refusal::WrongLogin.into());
     };
     attempt.was_right();

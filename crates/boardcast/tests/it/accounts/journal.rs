@@ -69,6 +69,10 @@ async fn the_log_never_holds_a_secret() {
     assert!(status.success(), "{status}");
     let log = program.output();
     assert!(log.contains("answered") && log.len() > before, "{log}");
+    let is_told = |line: &str| {
+        line.contains("security") && line.contains("refused a wrong login or password")
+    };
+    assert!(log.lines().any(is_told), "{log}");
     for secret in [&*session, &token, &invite, &ticket, PASSWORD, slip] {
         assert!(!log.contains(secret), "{secret} in {log}");
         // Not a piece of it either.
