@@ -327,6 +327,7 @@ impl Rights {
             Change::Disable(user, is_disabled) => {
                 if is_disabled {
                     self.sessions.retain(|_, own| *own != user);
+                    self.tokens.retain(|_, token| token.user != user);
                 }
                 self.users.entry(user).or_default().is_disabled = is_disabled;
             }

@@ -442,7 +442,8 @@ export const en = {
     disable: "Disable",
     enable: "Enable",
     disableTitle: (name: string) => `Disable ${name}?`,
-    disableHint: "They are signed out at once, everywhere, and their tokens stop. You can enable them again.",
+    disableHint:
+      "They are signed out everywhere at once, and their tokens end for good. You can enable them again.",
     saved: (name: string) => `${name}: saved`,
     addService: "Add service",
     serviceName: "Name of the service",

@@ -12,7 +12,7 @@ use boardcast_core::people::{PeopleCommand, PeopleOutcome, UserKind};
 use boardcast_core::protocol::{PeopleKind, Refusal};
 use town::{
     BEFORE, NOW, Town, by, by_nobody, by_operator, by_token_of, create_person, edit, invite, login,
-    password, person_name, rename, secret, session, user_id,
+    password, person_name, rename, secret, session, token_id, user_id,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -218,10 +218,14 @@ fn somebody_who_can_act_rules_people_always() {
 fn who_is_disabled_can_do_nothing_from_then_on() {
     let mut town = Town::new();
     town.ask(by("ada"), invite("bob", "link")).unwrap();
+    town.tokens = ["bob", "ada"]
+        .map(|name| (user_id(name), token_id(name)))
+        .into();
     let decision = town.ask(by("ada"), edit("bob", None, Some(true))).unwrap();
     assert_eq!(decision.revocations, [Revocation::User(user_id("bob"))]);
     assert_eq!(town.account("bob").disabled_at, Some(NOW));
     assert_eq!((town.sessions_of("bob").len(), town.invites.len()), (0, 0));
+    assert_eq!(town.tokens, [(user_id("ada"), token_id("ada"))]);
     let refused = town.ask(by("bob"), rename("bob", "X"));
     assert_eq!(refused, Err(Refusal::NotSignedIn));
 }

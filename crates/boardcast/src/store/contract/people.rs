@@ -562,8 +562,8 @@ async fn whoever_is_disabled_can_do_nothing_until_they_are_enabled() {
         assert_eq!(bench.looks(&bob).await[0], refused(Refusal::NotSignedIn));
         assert_eq!(
             bench.looks(&script).await[0],
-            Ok(true),
-            "tokens are good again"
+            refused(Refusal::NotSignedIn),
+            "tokens have ended for good, too"
         );
         bench.do_people(&nobody(), sign_in("bob", "again"));
     })
