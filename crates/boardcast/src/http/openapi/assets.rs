@@ -8,6 +8,7 @@ use utoipa::openapi::schema::Schema;
 pub(crate) fn page() -> Operation {
     Operation::open("The board in the browser")
         .about("One page for every address below `/b`: which board is for the page to read. With `--web-dir` it has no `ETag`.")
+        .refuses(&[Code::NotFound])
         .content(200, "The page.", "text/html", Content::new(Some(text())))
         .saying(VARY)
         .validated()

@@ -30,7 +30,7 @@ pub(crate) fn watch() -> Operation {
 
 pub(crate) fn watch_many() -> Operation {
     following(Operation::stream("Follow several boards"))
-        .about("In one stream, in the order of the commits. An `id` is `board:cursor`, joined by commas; it may be taken apart, or built from boards' cursors. A board that is unknown or not allowed: one `board_gone`, and the others go on.")
+        .about("In one stream, in the order of the commits. An `id` is `board:cursor`, joined by commas; it may be taken apart, or built from boards' cursors. A board that is unknown or not allowed: one `board_gone`, and the others go on; none of them there: 404.")
         .must_query(
             "boards",
             text().min_length(Some(1)),
@@ -40,7 +40,7 @@ pub(crate) fn watch_many() -> Operation {
         .content(200, "The stream.", "text/event-stream", stream("board-1:42-03b7710c9ae4"))
         .saying(VARY)
         .nothing(NEVER_COME_BACK)
-        .refuses(&[Code::NotAcceptable])
+        .refuses(&[Code::NotAcceptable, Code::NotFound])
         .never(&[Code::Busy, Code::Unavailable])
 }
 
@@ -78,7 +78,8 @@ fn stream(id: &str) -> Content {
     let event = ObjectBuilder::new()
         .property("data", data)
         .property("id", text().description(Some("The place after it.")))
-        .property("event", words(["ping"]))
+        // What a message without the line is called is the standard's word.
+        .property("event", words(["message", "ping"]))
         .property(
             "retry",
             ObjectBuilder::new()
