@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::badge;
 use crate::dial::{assert_loopback, dial};
+use crate::hearing::{Ear, Heard, Said};
 use crate::http1::{self, BodyEnd, header};
 use crate::wait::within;
 
@@ -271,6 +272,13 @@ impl Connection {
         let exchange = exchange(&mut self.socket, &mut self.pending, &bytes, &request.method);
         let (answer, stays_open) = within(&what, exchange).await?;
         self.open = stays_open;
+        if let Some(ear) = Ear::at(self.addr) {
+            ear.tell(Heard {
+                method: &request.method,
+                target: &request.path,
+                said: Said::Answer(&answer),
+            });
+        }
         Ok(answer)
     }
 }

@@ -5,7 +5,7 @@
 //! [`serde_json::Value`], so that a mistake in the product's own types cannot hide itself by being
 //! made twice.
 //!
-//! From the bottom up: [`client`] asks, with a [`badge`] where one is needed, [`sse`] parses and checks an event stream, [`stream`]
+//! From the bottom up: [`client`] asks, with a [`badge`] where one is needed and a [`hearing`] of all that is answered, [`sse`] parses and checks an event stream, [`stream`]
 //! follows one over a socket, [`fold`] keeps a board by the contract's table, [`watcher`] follows a
 //! board through cuts and restarts and [`merged`] several in one stream, [`oracle`] judges a
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
@@ -31,6 +31,7 @@ pub mod cursor;
 mod dial;
 pub mod disk;
 pub mod fold;
+pub mod hearing;
 pub mod history;
 pub mod http1;
 pub mod joint;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::badge;
 use crate::client::Answer;
 use crate::dial::dial;
+use crate::hearing::{Ear, Heard, Said};
 use crate::http1::{self, BodyEnd, Chunks, header};
 use crate::sse::{Block, Parser, Violation};
 use crate::wait::{WAIT, within};
@@ -67,11 +68,13 @@ impl Opened {
         let stream = &mut self.stream;
         let read = http1::read_body(&mut stream.socket, &mut stream.pending, stream.end);
         let body = within("body", read).await?;
-        Ok(Answer {
+        let answer = Answer {
             status: self.status,
             headers: self.headers,
             body,
-        })
+        };
+        self.stream.tell(Said::Answer(&answer));
+        Ok(answer)
     }
 }
 
@@ -87,6 +90,8 @@ pub struct EventStream {
     parser: Parser,
     /// The body has ended as it should.
     ended: bool,
+    /// Who listens along, and what was asked.
+    ear: Option<(Ear, String)>,
 }
 
 impl EventStream {
@@ -142,7 +147,9 @@ impl EventStream {
             chunks: Chunks::default(),
             parser: Parser::default(),
             ended: end == BodyEnd::After(0),
+            ear: Ear::at(addr).map(|ear| (ear, path.to_owned())),
         };
+        stream.tell(Said::Head(head.status, &head.headers));
         Ok(Opened {
             status: head.status,
             headers: head.headers,
@@ -192,6 +199,9 @@ impl EventStream {
         loop {
             self.decode()?;
             if let Some(found) = self.parser.next() {
+                if let Ok(block) = &found {
+                    self.tell(Said::Block(block));
+                }
                 return found.map(Some).map_err(StreamError::Violation);
             }
             if self.ended {
@@ -211,6 +221,17 @@ impl EventStream {
     pub fn cut(self) {
         // If the socket is dead already, there is nothing left to cut.
         let _ = self.socket.set_zero_linger();
+    }
+
+    fn tell(&self, said: Said<'_>) {
+        if let Some((ear, target)) = &self.ear {
+            let method = "GET";
+            ear.tell(Heard {
+                method,
+                target,
+                said,
+            });
+        }
     }
 
     /// Undoes the transfer coding of what has arrived and hands it to the parser.

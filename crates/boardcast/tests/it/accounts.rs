@@ -82,6 +82,11 @@ impl House {
     /// Switches accounts on.
     pub(crate) async fn around(app: TestApp) -> Self {
         let root = cookie_of(&set_up(&app, "root").await.expect(201));
+        Self::of(app, root)
+    }
+
+    /// Where accounts are on already.
+    pub(crate) fn of(app: TestApp, root: Credential) -> Self {
         Self {
             app,
             root,

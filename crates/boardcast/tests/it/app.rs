@@ -6,6 +6,7 @@ use boardcast::outside::Outside;
 use boardcast::serve::{Machine, Server};
 use boardcast_core::model::Timestamp;
 use boardcast_sim::client::{Answer, Client, Request};
+use boardcast_sim::hearing::Hearing;
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::EventStream;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// A running server with the demo board.
 pub(crate) struct TestApp {
     server: Option<Server>,
+    hearing: Option<Hearing>,
     args: ServeArgs,
     clock: Arc<TestClock>,
     folder: TempDir,
@@ -84,6 +86,7 @@ impl TestApp {
         change(&mut args);
         let mut app = Self {
             server: None,
+            hearing: None,
             args,
             clock: Arc::default(),
             folder,
@@ -102,6 +105,7 @@ impl TestApp {
             .await
             .expect("the server starts");
         self.args.listen = server.address();
+        self.hearing = Some(Hearing::of(server.address(), crate::described::judge));
         self.server = Some(server);
     }
 
@@ -110,6 +114,7 @@ impl TestApp {
         let server = self.server.take().expect("it runs");
         let engine = Arc::clone(server.engine());
         server.drain().await;
+        self.hearing = None;
         assert_eq!(
             (
                 engine.hub().seats(),

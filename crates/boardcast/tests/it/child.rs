@@ -1,6 +1,7 @@
 //! The built program as a child of the test, on a port and a data file that it keeps when it is
 //! killed and started again.
 
+use boardcast_sim::hearing::Hearing;
 use boardcast_sim::program::Program;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use tokio::time::sleep;
 /// A running program with the demo board.
 pub(crate) struct ChildApp {
     program: Program,
+    _hearing: Hearing,
     folder: TempDir,
 }
 
@@ -30,7 +32,12 @@ impl ChildApp {
             start_and_kill(&data, "127.0.0.1:0", after).await;
         }
         let program = start_on(0, &data).await;
-        Self { program, folder }
+        let hearing = Hearing::of(program.addr(), crate::described::judge);
+        Self {
+            program,
+            _hearing: hearing,
+            folder,
+        }
     }
 
     /// Kills it as a crash would.

@@ -12,6 +12,7 @@ mod child;
 mod churn;
 mod cli;
 mod crash;
+mod described;
 mod drain;
 mod faults;
 mod flags;
