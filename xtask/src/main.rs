@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod clients;
 mod fuzz;
 mod house;
 mod imports;
@@ -21,8 +22,8 @@ mod web;
 use std::process::ExitCode;
 
 use steps::{
-    ADVISORIES, CLIPPY, DEPENDENCIES, DOCS, FORMAT, FUZZ, HOUSE, SERVER, TESTS, WEB_BROWSER,
-    WEB_FORMAT, WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
+    ADVISORIES, CLIENTS, CLIPPY, DEPENDENCIES, DOCS, FORMAT, FUZZ, HOUSE, SERVER, TESTS,
+    WEB_BROWSER, WEB_FORMAT, WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
 };
 
 const HELP: &str = "\
@@ -42,8 +43,10 @@ Checks Boardcast. Usage: cargo xtask VERB
             11 tests          cargo test --workspace
             12 fuzz           libFuzzer, 15 s for each target: fuzz --seconds 15
             13 web: browser   playwright: Chromium on the server that was just built
+            14 clients        what others watch streams with, on that server (docs/clients.md)
   lint     steps 1 to 5: all of Rust but the tests
   web      steps 6 to 10 and 13, with a build of the server before the last
+  clients  [NAME] step 14 with a build of the server before; one client alone, or those with NAME in theirs
   house    step 1 alone: takes a moment, needs no build
   sim      the simulator: sim --seeds A..B for many worlds, with a word about how far it is; sim --seed N for one of them,
            told step by step (--steps N: only so many; --without FAULT: without that, also several times). --release
@@ -62,8 +65,8 @@ Checks Boardcast. Usage: cargo xtask VERB
   help     this text
 
 Needs a C compiler (SQLite is compiled in), the rustfmt and clippy components, and for web/ Node 20.19 or newer with npm.
-The tests start nginx, Caddy, HAProxy, Chromium and Python: as root on Debian they are installed, elsewhere you are told
-what to type.
+The tests start nginx, Caddy, HAProxy, Chromium, Python and curl: as root on Debian they are installed, elsewhere you are
+told what to type.
 Cargo's own settings apply as usual: CARGO_TARGET_DIR, CARGO_TERM_COLOR, CC.
 ";
 
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
             TESTS,
             FUZZ,
             WEB_BROWSER,
+            CLIENTS,
         ]),
         ["lint"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES]),
         ["web"] => steps::run(&[
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
             SERVER,
             WEB_BROWSER,
         ]),
+        ["clients", ref name @ ..] => steps::test_clients(name),
         ["house"] => steps::run(&[HOUSE]),
         ["sim", "--release", ref wish @ ..] if !wish.is_empty() => {
             steps::simulate(wish, " --release")

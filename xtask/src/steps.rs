@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::Need;
-use crate::{fuzz, house, python, tools, tree, web};
+use crate::{clients, fuzz, house, python, tools, tree, web};
 
 /// One check: what it is called, what it runs, and what a person does when it fails.
 pub(crate) struct Step {
@@ -143,6 +143,19 @@ pub(crate) const WEB_BROWSER: Step = Step {
     work: web::browse,
 };
 
+pub(crate) const CLIENTS: Step = Step {
+    name: "clients",
+    next: "run the failed client alone: `cargo xtask clients NAME`; docs/clients.md says what each of them does",
+    needs: &[
+        Need::Rust,
+        Need::Node,
+        Need::Python,
+        Need::Chromium,
+        Need::Curl,
+    ],
+    work: |root| clients::test(root, &[]),
+};
+
 /// Runs `steps` in order and stops at the first that fails.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let root = tree::root();
@@ -171,6 +184,19 @@ pub(crate) fn tools() -> Result<()> {
     tools::require(&root, &[&Need::Python])?;
     tools::CARGO_DENY.install(&root)?;
     python::program(&root, "python").map(drop)
+}
+
+/// Tests one of the clients, or all, against a server that is built now.
+pub(crate) fn test_clients(name: &[&str]) -> Result<()> {
+    match name {
+        [] => run(&[SERVER, CLIENTS]),
+        _ => {
+            let root = tree::root();
+            tools::require(&root, &CLIENTS.needs.iter().collect::<Vec<_>>())?;
+            (SERVER.work)(&root)?;
+            clients::test(&root, name)
+        }
+    }
 }
 
 /// Runs the simulator's worlds that somebody wants to see.

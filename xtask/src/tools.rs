@@ -42,15 +42,17 @@ pub(crate) enum Need {
     Caddy,
     Haproxy,
     Chromium,
+    Curl,
 }
 
 /// Programs that checks start: what needs them, by which names they go, and the Debian packages they come in.
-const PROGRAMS: [(Need, &[&str], &str); 5] = [
+const PROGRAMS: [(Need, &[&str], &str); 6] = [
     (Need::Cpp, &["c++", "g++", "clang++"], "g++"),
     (Need::Nginx, &["nginx"], "nginx-light"),
     (Need::Caddy, &["caddy"], "caddy"),
     (Need::Haproxy, &["haproxy"], "haproxy"),
     (Need::Chromium, &CHROMIUM, "chromium"),
+    (Need::Curl, &["curl"], "curl"),
 ];
 
 const CHROMIUM: [&str; 4] = [

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -13,23 +13,34 @@ use crate::{steps, tools};
 /// Bytes of compressed JavaScript that the first screen may load.
 const FIRST_SCREEN_BYTES_MAX: u64 = 60_000;
 
-/// Installs what the lock file names; does nothing if just that is installed.
+/// Installs what the lock file in `web/` names.
 pub(crate) fn install(root: &Path) -> Result<()> {
-    let web = root.join("web");
-    let wanted = fs::read(web.join("package-lock.json")).context("reading the lock file")?;
+    install_in(root, "web")
+}
+
+/// Installs what a folder's lock file names; does nothing if just that is installed.
+pub(crate) fn install_in(root: &Path, folder: &str) -> Result<()> {
+    let place = root.join(folder);
+    let wanted = fs::read(place.join("package-lock.json")).context("reading the lock file")?;
     // npm begins with removing the folder, so this is there only if all of the rest is.
-    let stamp = web.join("node_modules/.installed-lock");
+    let stamp = place.join("node_modules/.installed-lock");
     if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        eprintln!("xtask: web/node_modules is what package-lock.json names");
+        eprintln!("xtask: {folder}/node_modules is what package-lock.json names");
         return Ok(());
     }
-    npm(root, "ci --ignore-scripts")?;
+    npm_in(root, folder, "ci --ignore-scripts")?;
     fs::write(&stamp, wanted).context("noting what is installed")
 }
 
 /// `npm ARGS` in `web/`.
 pub(crate) fn npm(root: &Path, args: &str) -> Result<()> {
-    steps::run_as("npm --prefix web", npm_command(root), args)
+    npm_in(root, "web", args)
+}
+
+/// `npm ARGS` in a folder.
+pub(crate) fn npm_in(root: &Path, folder: &str, args: &str) -> Result<()> {
+    let typed = format!("npm --prefix {folder}");
+    steps::run_as(&typed, npm_command(root, folder), args)
 }
 
 /// Builds the interface into `web/dist` and weighs the code that the first screen waits for.
@@ -55,23 +66,28 @@ pub(crate) fn weigh(root: &Path) -> Result<()> {
 
 /// Runs the browser tests against the server that was built last, beside this program.
 pub(crate) fn browse(root: &Path) -> Result<()> {
-    let xtask = std::env::current_exe().context("where is xtask?")?;
-    let server = xtask.with_file_name(format!("boardcast{}", std::env::consts::EXE_SUFFIX));
-    ensure!(
-        server.is_file(),
-        "{} is not built; `cargo xtask web` builds it",
-        server.display()
-    );
-    let mut command = npm_command(root);
+    let mut command = npm_command(root, "web");
     command
-        .env("BOARDCAST_BIN", server)
+        .env("BOARDCAST_BIN", server("web")?)
         .env("BOARDCAST_CHROMIUM", tools::chromium()?);
     steps::run_as("npm --prefix web", command, "run e2e")
 }
 
-fn npm_command(root: &Path) -> Command {
+/// The server that was built last, beside this program; `verb` would build it.
+pub(crate) fn server(verb: &str) -> Result<PathBuf> {
+    let xtask = std::env::current_exe().context("where is xtask?")?;
+    let server = xtask.with_file_name(format!("boardcast{}", std::env::consts::EXE_SUFFIX));
+    ensure!(
+        server.is_file(),
+        "{} is not built; `cargo xtask {verb}` builds it",
+        server.display()
+    );
+    Ok(server)
+}
+
+fn npm_command(root: &Path, folder: &str) -> Command {
     let mut command = tools::npm();
-    command.current_dir(root.join("web"));
+    command.current_dir(root.join(folder));
     command
 }
 
