@@ -383,7 +383,8 @@ fn in_the_end_everybody_stands_where_the_board_does() {
 #[test]
 fn numbers_at_the_end_of_their_range_are_judged_like_others() {
     let last = task("t", u64::MAX);
-    let snapshot = json!({"type": "snapshot", "board": board(u64::MAX, &[last.clone()])});
+    let snapshot =
+        json!({"type": "snapshot", "board": board(u64::MAX, std::slice::from_ref(&last))});
     let lines = [
         opened("w", None),
         greeted("w", None),
