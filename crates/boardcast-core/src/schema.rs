@@ -86,3 +86,27 @@ schemas! {
             .examples(["2026-11-23T21:17:57.123Z"]);
     Agent "What a browser called itself.", text(0, AGENT_CHARS_MAX);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn schema_of<T: PartialSchema>() -> Value {
+        serde_json::to_value(T::schema()).unwrap()
+    }
+
+    #[test]
+    fn a_schema_says_the_limits_that_parse_holds() {
+        let title = schema_of::<Title>();
+        assert_eq!(title["type"], "string");
+        assert_eq!(title["minLength"], 1);
+        assert_eq!(title["maxLength"], TITLE_CHARS_MAX);
+        assert_eq!(title["pattern"], LINE);
+        let id = schema_of::<TaskId>();
+        assert_eq!(id["maxLength"], ID_CHARS_MAX);
+        assert_eq!(id["pattern"], "^[A-Za-z0-9_-]+$");
+        assert_eq!(id["examples"], json!(["task-try"]));
+        assert!(TaskId::parse("task-try").is_ok());
+    }
+}
