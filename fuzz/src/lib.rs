@@ -2,10 +2,10 @@
 //! function here takes one input and panics if that doesn't hold; who finds the inputs is the engine's
 //! matter (`cargo xtask fuzz`), and those in `corpus/` are tests without it.
 //!
-//! - [`wire`]: the core: ids, cursors, ranks, texts, times, events, snapshots, frames, and the rules
-//! - [`http`]: whole requests to the real routes, down to the data file
-//! - [`stream`]: event streams, as the command line and the judge read them
-//! - [`histories`]: what `boardcast-check` judges
+//! - [`mod@wire`]: the core: ids, cursors, ranks, texts, times, events, snapshots, frames, and the rules
+//! - [`mod@http`]: whole requests to the real routes, down to the data file
+//! - [`mod@stream`]: event streams, as the command line and the judge read them
+//! - [`mod@histories`]: what `boardcast-check` judges
 
 mod histories;
 mod http;

@@ -2,6 +2,7 @@
 //! with what to do next. The output of the commands goes through untouched; our own lines go to stderr, so that stdout
 //! holds the commands' alone.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -81,7 +82,7 @@ pub(crate) const TESTS: Step = Step {
     name: "tests",
     next: "run the failed test alone: `cargo test -p CRATE NAME -- --nocapture`",
     needs: &[Need::Rust, Need::Nginx, Need::Caddy, Need::Haproxy],
-    work: |root| cargo(root, "test --workspace --locked"),
+    work: test,
 };
 
 /// After the tests, whose crates it uses.
@@ -240,6 +241,17 @@ fn house_rules(root: &Path) -> Result<()> {
         files.len()
     );
     Ok(())
+}
+
+/// Most tests mostly wait, so there are more at a time than cores.
+fn test(root: &Path) -> Result<()> {
+    const PER_CORE: usize = 2;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut command = tools::cargo(root);
+    if tools::environment("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", (PER_CORE * cores).to_string());
+    }
+    run_as("cargo", command, "test --workspace --locked")
 }
 
 fn cargo(root: &Path, args: &str) -> Result<()> {
