@@ -44,5 +44,6 @@ mod switching;
 mod takeover;
 mod things;
 mod tls;
+mod vanished;
 mod verdicts;
 mod wire;

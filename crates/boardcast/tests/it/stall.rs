@@ -13,6 +13,8 @@ use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{Instant, sleep};
 
 const PATH: &str = "/boards/busy/events";
@@ -147,10 +149,15 @@ async fn of_a_tenth_that_stopped_half_an_event_each_is_kept_and_nothing_is_sent_
     app.stop().await;
 }
 
+/// Both ways of a stream at once: they mostly wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_is_slow_but_alive_is_not_closed() {
+    join_all([false, true].map(check_slow)).await;
+}
+
+async fn check_slow(bodies_only: bool) {
     const LONG: Duration = Duration::from_secs(STALL_SECONDS + 12);
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(|args| args.bodies_only |= bodies_only).await;
     let address = app.address();
     let ground = Ground::make(address, "busy", 2).await;
     let crowd = Crowd::gather(address, "busy", 1, 1).await.unwrap();
@@ -158,6 +165,10 @@ async fn a_reader_that_is_slow_but_alive_is_not_closed() {
     for pause in [1, 2, 4, 8].map(Duration::from_secs) {
         slow.push((pause, Reader::begin(address).await));
     }
+    let kilobyte_a_second = drip(address, 1_000, LONG).await;
+    slow.push((Duration::ZERO, Reader::begin(kilobyte_a_second).await));
+    // In a stall window this takes 3,000 bytes, which is less than the rule asks for.
+    let too_slow = Reader::begin(drip(address, 100, 2 * LONG).await).await;
     let load = Load::new(address, vec![ground], 1)
         .describing(5_000)
         .spawn();
@@ -181,10 +192,46 @@ async fn a_reader_that_is_slow_but_alive_is_not_closed() {
         }
         reader.seen
     }));
-    for seen in read.await {
+    let (mut read, resumed) = tokio::join!(read, too_slow.resume(address, &verdict.log));
+    read.push(resumed);
+    for seen in read {
         assert_eq!(seen, verdict.log.keys().copied().collect::<Vec<_>>());
     }
     app.stop().await;
+}
+
+/// A line that passes on so many bytes a second, for so long, and after that all there are. Where it
+/// listens, once.
+async fn drip(server: SocketAddr, bytes_a_second: usize, slow: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut reader, _) = listener.accept().await.expect("a reader");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .set_recv_buffer_size(RECEIVE_BYTES)
+            .expect("an option");
+        let mut server = socket.connect(server).await.expect("the server");
+        let (mut asked, mut answer) = (reader.split(), server.split());
+        let began = Instant::now();
+        let dripping = async {
+            let mut bytes = vec![0; bytes_a_second];
+            while let Ok(read @ 1..) = answer.0.read(&mut bytes).await {
+                // Somebody who has gone needs no more of it.
+                if asked.1.write_all(&bytes[..read]).await.is_err() {
+                    break;
+                }
+                if began.elapsed() < slow {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = dripping => {}
+            _ = copy(&mut asked.0, &mut answer.1) => {}
+        }
+    });
+    address
 }
 
 /// A reader with a small buffer, and the numbers of the events it took.
@@ -221,8 +268,10 @@ impl Reader {
     /// it took on both.
     async fn resume(mut self, address: SocketAddr, log: &BTreeMap<u64, Vec<u8>>) -> Vec<u64> {
         let cut = loop {
-            if let Err(error) = self.next(log).await {
-                break error;
+            match self.next(log).await {
+                // On a slow line an event takes its time.
+                Ok(()) | Err(StreamError::Quiet(_)) => {}
+                Err(error) => break error,
             }
         };
         assert!(matches!(cut, StreamError::Cut(_)), "{cut}");
