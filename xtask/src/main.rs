@@ -12,6 +12,7 @@ mod fuzz;
 mod house;
 mod imports;
 mod python;
+mod schema;
 mod soak;
 mod source;
 mod steps;
@@ -60,6 +61,8 @@ Checks Boardcast. Usage: cargo xtask VERB
            (xtask/requirements.txt); the verbs that need them do it when they are missing
   bench    [--quick] [--write FILE] [writes|fanout|boards|beside|paths|storms|stalled|idle|snapshot|resume|peers|flight ...]: what the server costs,
            beside the floor and nginx with nchan. All of it takes about twelve minutes; --quick only shows that it runs
+  schema   [--examples 100] [--seed 1]: Schemathesis on the server that was built (`cargo build`), without accounts and as
+           two people: requests after the server's own document, right, wrong and in sequences. Minutes
   soak     power-cuts|kills [--count 1000] [--seed 1]: the outages of the tests, for longer. Minutes; stops at what is wrong
            churn [--count 100000] [--seed 1]: clients that come and go in every way, and what they leave in the server
   help     this text
@@ -110,6 +113,7 @@ fn main() -> ExitCode {
         ["mutants", ref files @ ..] => steps::mutate(files),
         ["audit"] => steps::run(&[ADVISORIES]),
         ["bench", ref words @ ..] => bench::run(&tree::root(), words),
+        ["schema", ref flags @ ..] => steps::schema(flags),
         ["soak", ref flags @ ..] => soak::run(&tree::root(), flags),
         ["tools"] => steps::tools(),
         [] | ["help" | "--help" | "-h"] => {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::Need;
-use crate::{clients, fuzz, house, python, tools, tree, web};
+use crate::{clients, fuzz, house, python, schema, tools, tree, web};
 
 /// One check: what it is called, what it runs, and what a person does when it fails.
 pub(crate) struct Step {
@@ -198,6 +198,13 @@ pub(crate) fn test_clients(name: &[&str]) -> Result<()> {
             clients::test(&root, name)
         }
     }
+}
+
+/// Holds the server that was built against its document, for as long as somebody wants.
+pub(crate) fn schema(words: &[&str]) -> Result<()> {
+    let root = tree::root();
+    tools::require(&root, &[&Need::Python])?;
+    schema::run(&root, words)
 }
 
 /// Runs the simulator's worlds that somebody wants to see.
