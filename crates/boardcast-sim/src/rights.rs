@@ -325,9 +325,12 @@ impl Rights {
             }
             Change::EndToken { token, .. } => _ = self.tokens.remove(&token),
             Change::Disable(user, is_disabled) => {
+                let was_disabled = self.users.get(&user).is_some_and(|known| known.is_disabled);
+                if is_disabled != was_disabled {
+                    self.tokens.retain(|_, token| token.user != user);
+                }
                 if is_disabled {
                     self.sessions.retain(|_, own| *own != user);
-                    self.tokens.retain(|_, token| token.user != user);
                 }
                 self.users.entry(user).or_default().is_disabled = is_disabled;
             }

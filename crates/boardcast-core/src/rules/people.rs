@@ -357,12 +357,15 @@ impl<V: PeopleView> Decider<'_, V> {
             revocations: Vec::new(),
             outcome: PeopleOutcome::User(user.clone()),
         };
+        if user.disabled_at.is_some() != before.disabled_at.is_some() {
+            // Enabled again they make new ones: who was shut out may have left a token somewhere. And
+            // what was made for them meanwhile isn't good all of a sudden.
+            let tokens = self.view.tokens(user_id)?.into_iter();
+            decision.changes.extend(tokens.map(PeopleChange::EndToken));
+        }
         if user.disabled_at.is_some() && before.disabled_at.is_none() {
             let (ends, _) = end_sessions(self.view.sessions(user_id)?);
             decision.changes.extend(ends);
-            // Enabled again they make new ones: who was shut out may have left a token somewhere.
-            let tokens = self.view.tokens(user_id)?.into_iter();
-            decision.changes.extend(tokens.map(PeopleChange::EndToken));
             let no_links = PeopleChange::EndInvites(user_id.clone());
             decision.changes.push(no_links);
             decision.revocations.push(Revocation::User(user_id.clone()));

@@ -231,6 +231,18 @@ fn who_is_disabled_can_do_nothing_from_then_on() {
 }
 
 #[test]
+fn who_is_enabled_again_has_no_token_of_before() {
+    let mut town = Town::new();
+    town.account("bob").disabled_at = Some(BEFORE);
+    town.tokens = ["bob", "ada"]
+        .map(|name| (user_id(name), token_id(name)))
+        .into();
+    let decision = town.ask(by("ada"), edit("bob", None, Some(false))).unwrap();
+    assert_eq!(decision.revocations, []);
+    assert_eq!(town.tokens, [(user_id("ada"), token_id("ada"))]);
+}
+
+#[test]
 fn disabled_again_is_disabled_since_the_first_time_and_ends_nothing_more() {
     let mut town = Town::new();
     town.account("bob").disabled_at = Some(BEFORE);
