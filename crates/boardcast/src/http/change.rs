@@ -4,12 +4,13 @@
 use super::answer::Problem;
 use super::cookie::Cookie;
 use super::decode::{Fields, Parameters};
+use super::security::Suspicion;
 use super::write::read_body;
 use super::{App, Peer, answer, credential};
 use crate::auth::Asker;
 use crate::auth::password::Crowded;
 use crate::auth::secret::{Kind, Secret};
-use crate::auth::tries::Try;
+use crate::auth::tries::{Tried, Try};
 use crate::outside::random_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
@@ -21,6 +22,7 @@ use boardcast_core::people::{
 use bytes::Bytes;
 use http::header::{SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
 /// A changing request about people.
 pub(super) struct Change {
@@ -165,6 +167,20 @@ pub(super) fn of_accounts(app: &App) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::accounts_off())
+    }
+}
+
+impl Change {
+    /// Begins a try of a secret, if there may be one more.
+    pub(super) fn begin_try(&self, tried: Tried<'_>) -> Result<Try<'_>, Problem> {
+        let attempt = self.app.auth.tries.begin(tried, Instant::now());
+        Ok(attempt.inspect_err(|_| self.suspect(Suspicion::TooManyTries))?)
+    }
+
+    /// Notes what the caller did. Not the login that they gave: people type their password there.
+    pub(super) fn suspect(&self, suspicion: Suspicion) {
+        let now = self.app.engine.outside().now();
+        self.app.edge.log.note(suspicion, self.peer.address, now);
     }
 }
 

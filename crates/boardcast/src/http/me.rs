@@ -5,6 +5,7 @@ use super::change::{Change, if_tried, of_somebody};
 use super::cookie::Cookie;
 use super::credential::By;
 use super::decode::{Parameters, PathId};
+use super::security::Suspicion;
 use super::{App, Peer, credential};
 use crate::auth::Asker;
 use crate::auth::password::{Guess, Password};
@@ -20,7 +21,6 @@ use boardcast_core::people::{PeopleCommand, PeopleOutcome, Session, Token, User}
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// Who asks, and what they can do about it.
@@ -159,11 +159,12 @@ pub(super) async fn change_password(change: Change) -> Result<Response, Problem>
         address: change.peer.address,
         device: Some("signed in"),
     };
-    let attempt = auth.tries.begin(tried, Instant::now())?;
+    let attempt = change.begin_try(tried)?;
     let kept = change.app.engine.own_password(&change.asker.access).await?;
     let looked = auth.passwords.is_right(current, kept.clone()).await;
     let (is_right, attempt) = if_tried(looked, attempt)?;
     let Some(checked) = kept.filter(|_| is_right) else {
+        change.suspect(Suspicion::WrongSecret);
         return Err(Problem::WrongPassword);
     };
     attempt.was_right();

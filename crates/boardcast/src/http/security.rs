@@ -20,11 +20,13 @@ pub(super) enum Suspicion {
     TooManyWrites,
     /// Opened more streams than it may.
     TooManyStreams,
-    /// Tried to sign in with a wrong login or password.
-    WrongPassword,
+    /// Sent a wrong login, password or code.
+    WrongSecret,
+    /// Has tried so often that it must wait.
+    TooManyTries,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 impl Suspicion {
     fn sentence(self) -> &'static str {
@@ -36,7 +38,10 @@ impl Suspicion {
             Self::CrossOrigin => "refused a page of another site",
             Self::TooManyWrites => "refused a write: too many from this address",
             Self::TooManyStreams => "sent a stream away: too many from this address",
-            Self::WrongPassword => "refused a wrong login or password",
+            Self::WrongSecret => "refused a wrong login, password or code",
+            Self::TooManyTries => {
+                "refused to look at a login, password, link or code: too many were tried"
+            }
         }
     }
 }

@@ -15,7 +15,6 @@ use boardcast_core::people::PeopleCommand;
 use boardcast_core::protocol::Refusal;
 use http::StatusCode;
 use http::header::SET_COOKIE;
-use tokio::time::Instant;
 
 /// The first account, for whoever knows the code that the server printed.
 pub(super) async fn set_up(change: Change) -> Result<Response, Problem> {
@@ -31,8 +30,9 @@ pub(super) async fn set_up(change: Change) -> Result<Response, Problem> {
     fields.finish()?;
     let auth = &change.app.auth;
     let tried = tried(&change, "", None);
-    let attempt = auth.tries.begin(tried, Instant::now())?;
+    let attempt = change.begin_try(tried)?;
     if !auth.setup_code.is(&code) {
+        change.suspect(Suspicion::WrongSecret);
         return Err(Problem::WrongCode);
     }
     attempt.was_right();
@@ -67,7 +67,7 @@ pub(super) async fn sign_in(mut change: Change) -> Result<Response, Problem> {
     let device = device.ok().flatten();
     let device = device.and_then(|cookie| auth.devices.known(counted, cookie));
     let tried = tried(&change, counted, device);
-    let attempt = auth.tries.begin(tried, Instant::now())?;
+    let attempt = change.begin_try(tried)?;
     let candidate = match &login {
         Some(login) => change.app.engine.candidate(login.clone()).await?,
         None => None,
@@ -78,10 +78,7 @@ pub(super) async fn sign_in(mut change: Change) -> Result<Response, Problem> {
     let looked = auth.passwords.is_right(guess, kept).await;
     let (is_right, attempt) = if_tried(looked, attempt)?;
     let Some(candidate) = candidate.filter(|_| is_right) else {
-        // Not the login: people type their password there.
-        let log = &change.app.edge.log;
-        let now = change.app.engine.outside().now();
-        log.note(Suspicion::WrongPassword, change.peer.address, now);
+        change.suspect(Suspicion::WrongSecret);
         return Err(Refusal::WrongLogin.into());
     };
     attempt.was_right();
@@ -117,7 +114,7 @@ pub(super) async fn accept(mut change: Change) -> Result<Response, Problem> {
     let auth = &change.app.auth;
     // Nobody guesses an invite; but hashing passwords is work that anybody could ask for.
     let tried = tried(&change, "", None);
-    let attempt = auth.tries.begin(tried, Instant::now())?;
+    let attempt = change.begin_try(tried)?;
     let outside = change.app.engine.outside();
     let hashed = auth.passwords.hash(password, outside).await;
     let (password, attempt) = if_tried(hashed, attempt)?;

@@ -57,6 +57,10 @@ async fn the_log_never_holds_a_secret() {
     let slip = "my-secret-passphrase";
     let body = json!({ "login": slip, "password": format!("{slip}!") });
     ask("POST", "/session", "", &body).await.expect(401);
+    let body = json!({ "current": slip, "new": PASSWORD });
+    ask("POST", "/me/password", &cookie, &body)
+        .await
+        .expect(403);
     let body = json!({ "login": "root", "password": PASSWORD });
     ask("POST", "/session", &cookie, &body).await.expect(200);
     let wrong = format!("authorization: Bearer {token}x");
@@ -69,10 +73,10 @@ async fn the_log_never_holds_a_secret() {
     assert!(status.success(), "{status}");
     let log = program.output();
     assert!(log.contains("answered") && log.len() > before, "{log}");
-    let is_told = |line: &str| {
-        line.contains("security") && line.contains("refused a wrong login or password")
+    let is_told = |line: &&str| {
+        line.contains("security") && line.contains("refused a wrong login, password or code")
     };
-    assert!(log.lines().any(is_told), "{log}");
+    assert_eq!(log.lines().filter(is_told).count(), 2, "{log}");
     for secret in [&*session, &token, &invite, &ticket, PASSWORD, slip] {
         assert!(!log.contains(secret), "{secret} in {log}");
         // Not a piece of it either.
