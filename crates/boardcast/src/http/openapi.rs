@@ -132,13 +132,14 @@ fn info() -> utoipa::openapi::Info {
          with the same `Idempotency-Key`.\n\n\
          **What goes wrong** is a problem (RFC 9457) with a `code` that never changes. Besides what is \
          listed with each route: 404 `not_found` for an address that isn't one, 405 \
-         `method_not_allowed` with `Allow` for another method. Every answer has an `X-Request-Id`, and the \
-         other headers that are listed. `HEAD` works wherever `GET` does.\n\n\
+         `method_not_allowed` with `Allow` for another method. Every answer to what is HTTP at all has an \
+         `X-Request-Id`, and the other headers that are listed. `HEAD` works wherever `GET` does.\n\n\
          **Who may.** Without accounts everyone may do everything. With them a request shows a token \
          (`Authorization: Bearer …`) or the session's cookie. What the caller may not see is answered \
          like what isn't there.\n\n\
-         **Limits.** A body has up to {BODY_BYTES_MAX} bytes, a request's head up to {HEAD_BYTES_MAX}. One \
-         address may write {WRITES_PER_SECOND} times a second, unless the server was told otherwise. A \
+         **Limits.** A body has up to {BODY_BYTES_MAX} bytes, a request's head of up to {HEAD_BYTES_MAX} \
+         is read. One address that isn't of the server's own machine may write {WRITES_PER_SECOND} times a second, and more for a \
+         moment, unless the server was told otherwise. A \
          `Host` that isn't this server's, and pages of other sites, are refused."
     );
     InfoBuilder::new()

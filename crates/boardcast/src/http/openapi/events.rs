@@ -20,7 +20,7 @@ pub(crate) fn watch() -> Operation {
         .path::<BoardId>("id", examples::BOARD)
         .query("limit", number(1, PAGE_ITEMS_MAX).default(Some(PAGE_ITEMS_DEFAULT.into())), "How many events a page holds at most.")
         .query("wait", seconds(), "Seconds that a page may wait for an event.")
-        .content(200, "The stream, or a page.", "text/event-stream", stream("42-03b7710c9ae4"))
+        .content(200, "The stream, or a page.", "text/event-stream", stream(["42-03b7710c9ae4", "43-c3319a0f77d2"]))
         .saying(VARY)
         .content(200, "", "application/json", page())
         .with_schema::<EventsPage>()
@@ -37,19 +37,22 @@ pub(crate) fn watch_many() -> Operation {
             &format!("1 to {BOARDS_PER_STREAM_MAX} boards' ids, joined by commas."),
             examples::BOARD,
         )
-        .content(200, "The stream.", "text/event-stream", stream("board-1:42-03b7710c9ae4"))
+        .content(200, "The stream.", "text/event-stream", stream([
+                "board-1:42-03b7710c9ae4",
+                "board-1:43-c3319a0f77d2",
+            ]))
         .saying(VARY)
         .nothing(NEVER_COME_BACK)
         .refuses(&[Code::NotAcceptable, Code::NotFound])
         .never(&[Code::Busy, Code::Unavailable])
 }
 
-const NEVER_COME_BACK: &str = "Only to a caller with a place: the board is gone, or the caller may not see it any more. A browser's `EventSource` takes it for: never come back.";
+const NEVER_COME_BACK: &str = "Only to a caller with a place: the board is gone, or the caller may not see it any more, or their credential is no longer good. A browser's `EventSource` takes it for: never come back.";
 
 fn following(operation: Operation) -> Operation {
     operation
         .about(format!(
-            "Each message is one JSON object whose `type` says what it is, and whose `id` is the place after it. Take types and fields that you don't know for nothing. Every {HEARTBEAT_SECONDS} s without one a comment keeps the line open. Overload and shutdown end a stream in order, with a `retry`."
+            "Each message is one JSON object whose `type` says what it is, and whose `id` is the place after it; but an event named `ping`, which is a heartbeat for who asked for such, carries `{{}}` and no place. Take types and fields that you don't know for nothing. Every {HEARTBEAT_SECONDS} s without one a comment keeps the line open. Overload and shutdown end a stream in order, with a `retry`."
         ))
         .header(
             "Last-Event-ID",
@@ -70,7 +73,8 @@ fn seconds() -> ObjectBuilder {
 }
 
 /// As OpenAPI 3.2 has it: the schema is that of one event. Version 3.1 knows only the text as a whole.
-fn stream(id: &str) -> Content {
+/// With a message at each of two places that follow one another.
+fn stream(places: [&str; 2]) -> Content {
     let data = ObjectBuilder::new()
         .schema_type(Type::String)
         .content_media_type("application/json")
@@ -87,9 +91,10 @@ fn stream(id: &str) -> Content {
                 .minimum(Some(0))
                 .description(Some("Milliseconds after which to come back.")),
         );
+    let [place, next] = places;
     let moved = examples::message("task_moved").expect("an example");
     let example = format!(
-        "data: {{\"type\":\"connected\"}}\nretry: 2000\nid: {id}\n\ndata: {moved}\nid: {id}\n\n"
+        "data: {{\"type\":\"connected\"}}\nretry: 2000\nid: {place}\n\ndata: {moved}\nid: {next}\n\n"
     );
     let whole = text().description(Some("Messages; the `data` of each is a `Message`."));
     ContentBuilder::new()

@@ -1,4 +1,4 @@
-//! What the document shows: things and events as the program itself writes them, on the board of a first
+//! What the document shows: things and events made by the program itself, on the board of a first
 //! start.
 
 use boardcast_core::access::{Actor, Role, Scope};

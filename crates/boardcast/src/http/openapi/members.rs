@@ -57,7 +57,7 @@ fn putting(summary: &'static str) -> Operation {
         .for_anybody()
         .ok::<Member>("Was one before.", examples::member())
         .created::<Member>("Is one now.", examples::member())
-        .refuses(&[Code::LastAdmin, Code::TooMany, Code::WrongKind])
+        .refuses(&[Code::LastAdmin, Code::TooMany])
 }
 
 fn role() -> Fields {

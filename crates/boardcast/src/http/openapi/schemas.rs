@@ -197,7 +197,7 @@ fn messages() -> Vec<Object> {
     };
     let connected = message(
         "connected",
-        "The first one of every stream. Its `id` is the place where the stream begins.",
+        "The first one of every stream. Its `id` is the place where the stream begins; it has none where a snapshot follows, whose `id` that is.",
     );
     let snapshot = message(
         "snapshot",
