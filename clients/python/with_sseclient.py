@@ -29,7 +29,9 @@ def watch(url, last_id=None, token=None):
                 for event in SSEClient(response).events():
                     if event.retry is not None:
                         pause = int(event.retry) / 1000
-                    yield event
+                    # What a proxy ended in the middle of is handed out, too; it lacks its last line, the id.
+                    if event.id or event.data == '{"type":"connected"}':
+                        yield event
                     last_id = event.id or last_id
         except requests.RequestException as error:
             print(f"{error!r}, back in {pause} s", file=sys.stderr)
