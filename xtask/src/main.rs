@@ -23,7 +23,7 @@ mod web;
 use std::process::ExitCode;
 
 use steps::{
-    ADVISORIES, CLIENTS, CLIPPY, DEPENDENCIES, DOCS, FORMAT, FUZZ, HOUSE, SERVER, TESTS,
+    ADVISORIES, CLIENTS, CLIPPY, DEPENDENCIES, DOCS, FORMAT, FUZZ, HOUSE, SCHEMA, SERVER, TESTS,
     WEB_BROWSER, WEB_FORMAT, WEB_INSTALL, WEB_SIZE, WEB_TYPES, WEB_UNITS,
 };
 
@@ -45,6 +45,7 @@ Checks Boardcast. Usage: cargo xtask VERB
             12 fuzz           libFuzzer, 15 s for each target: fuzz --seconds 15
             13 web: browser   playwright: Chromium on the server that was just built
             14 clients        what others watch streams with, on that server (docs/clients.md)
+            15 schema         Schemathesis on that server and its /openapi.json: schema --examples 5
   lint     steps 1 to 5: all of Rust but the tests
   web      steps 6 to 10 and 13, with a build of the server before the last
   clients  [NAME] step 14 with a build of the server before; one client alone, or those with NAME in theirs
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
             FUZZ,
             WEB_BROWSER,
             CLIENTS,
+            SCHEMA,
         ]),
         ["lint"] => steps::run(&[HOUSE, FORMAT, CLIPPY, DOCS, DEPENDENCIES]),
         ["web"] => steps::run(&[

@@ -157,6 +157,14 @@ pub(crate) const CLIENTS: Step = Step {
     work: |root| clients::test(root, &[]),
 };
 
+/// A few examples of each operation; those that the document makes certain are all tried.
+pub(crate) const SCHEMA: Step = Step {
+    name: "schema",
+    next: "the lines above name what was asked and how to ask it again; `cargo xtask schema --examples 100` looks further",
+    needs: &[Need::Python],
+    work: |root| schema::run(root, &["--examples", "5"]),
+};
+
 /// Runs `steps` in order and stops at the first that fails.
 pub(crate) fn run(steps: &[Step]) -> Result<()> {
     let root = tree::root();
