@@ -68,11 +68,15 @@ impl Faulty {
         answer.expect("an answer").expect(200).json()
     }
 
+    /// One that has its snapshot: what is written from now on comes to it as events.
     async fn watch(&self) -> WatcherHandle {
         let watcher = Watcher::new(self.program.addr(), "board-1")
             .recording()
             .spawn();
-        watcher.wait_until_connected(WAIT).await.expect("a stream");
+        let board = self.board().await;
+        let cursor = board["cursor"].as_str().expect("a cursor");
+        let begun = watcher.wait_for_cursor(cursor, WAIT).await;
+        begun.expect("a stream");
         watcher
     }
 
