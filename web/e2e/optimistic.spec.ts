@@ -2,17 +2,6 @@
 import type { Route } from "@playwright/test";
 import { expect, test, USUAL, type Person } from "./people.ts";
 
-/** Holds back what a person sends until it is let go. */
-async function hold(person: Person, path: string): Promise<() => void> {
-  let letGo = () => {};
-  const held = new Promise<void>((resolve) => (letGo = resolve));
-  await person.page.route(path, async (route) => {
-    if (route.request().method() !== "GET") await held;
-    await route.continue();
-  });
-  return letGo;
-}
-
 /** Refuses as the server would. */
 async function refuse(
   person: Person,
@@ -35,8 +24,8 @@ async function refuse(
 test("what was asked for shows before the server answers", async ({ world }) => {
   const board = await world.board();
   const [a, b] = await world.two(board);
-  const letGo = await hold(a, "**/{tasks,lists}**");
-  const letGoDeep = await hold(a, "**/{tasks,lists}/**");
+  const letGo = await a.hold("**/{tasks,lists}**");
+  const letGoDeep = await a.hold("**/{tasks,lists}/**");
   await a.add("Done", "cherry");
   await expect(a.link("cherry")).toBeVisible();
   await a.press("Escape");
@@ -61,7 +50,7 @@ test("what was asked for shows before the server answers", async ({ world }) => 
 test("a change under way and what others do at the same time both stay in view", async ({ world }) => {
   const board = await world.board();
   const [a, b] = await world.two(board);
-  const letGo = await hold(a, "**/tasks/**");
+  const letGo = await a.hold("**/tasks/**");
   await a.link("pear").focus();
   await a.press("Alt+ArrowRight");
   await world.api.addTask(board.ids["Doing"]!, "cherry");

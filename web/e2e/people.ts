@@ -86,6 +86,17 @@ export class Person {
     }
   }
 
+  /** Holds back what this person sends there until it is let go. */
+  async hold(path: string): Promise<() => void> {
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await this.page.route(path, async (route) => {
+      if (route.request().method() !== "GET") await held;
+      await route.continue();
+    });
+    return letGo;
+  }
+
   drawn(): Promise<Drawn> {
     return this.page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>("[data-board] > [data-list]")].map((list) => ({

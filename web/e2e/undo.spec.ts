@@ -40,6 +40,41 @@ test("Ctrl+Z takes back a delete, a move and an edit, the newest first", async (
   await world.expectSame(board, a, b);
 });
 
+test("an edit that isn't answered yet keeps its turn, and can be undone", async ({ world }) => {
+  const board = await world.board();
+  const before = await world.kept(board);
+  const a = await world.open(board);
+  const edit = async (title: string) => {
+    await a.link("pear").focus();
+    await a.press("e");
+    await a.field("Title").fill(title);
+    await a.press("Enter");
+    await expect(a.link(title)).toBeFocused();
+  };
+  const letGo = await a.hold(`**/tasks/${board.ids["pear"]}`);
+  await edit("green pear");
+  await a.link("plum").focus();
+  await a.press("Delete");
+  await expect(a.toast("Deleted “plum”")).toBeVisible();
+  letGo();
+  await expect(a.toast("Saved")).toBeVisible();
+  await a.press("Control+z");
+  await world.expectKept(board, { ...USUAL, "To do": ["apple", "green pear", "plum"] });
+  await a.press("Control+z");
+  await expect.poll(() => world.kept(board)).toEqual(before);
+  await world.expectSame(board, a);
+
+  let answered = 0;
+  a.page.on("response", (response) => (answered += response.request().method() === "PATCH" ? 1 : 0));
+  const letGoAgain = await a.hold(`**/tasks/${board.ids["pear"]}`);
+  await edit("ripe pear");
+  await a.press("Control+z");
+  letGoAgain();
+  await expect.poll(() => answered).toBe(2);
+  await expect.poll(() => world.kept(board)).toEqual(before);
+  await world.expectSame(board, a);
+});
+
 test("a move is undone to where it came from although others moved meanwhile", async ({ world }) => {
   const board = await world.board();
   const [a, b] = await world.two(board);

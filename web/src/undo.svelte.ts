@@ -31,10 +31,21 @@ export class Messages {
 
   /** Says what was done, and offers to undo it. */
   done(text: string, undo: () => void): Undoable {
-    const undoable = { undo };
-    this.#steps = [...this.#steps, undoable].slice(-STEPS_MAX);
-    this.#show(text, "done", undoable);
-    return undoable;
+    const step = this.begin(undo);
+    this.#show(text, "done", step);
+    return step;
+  }
+
+  /** Notes a step in its turn, before it is known to have happened. Then it is offered or forgotten. */
+  begin(undo: () => void): Undoable {
+    const step = { undo };
+    this.#steps = [...this.#steps, step].slice(-STEPS_MAX);
+    return step;
+  }
+
+  /** Says that a step has happened, and offers to undo it, if nobody has yet. */
+  offer(text: string, step: Undoable): void {
+    if (this.#steps.includes(step)) this.#show(text, "done", step);
   }
 
   /** Says something that passes by itself. */

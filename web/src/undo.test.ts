@@ -41,6 +41,29 @@ it("what did not happen after all can't be undone", () => {
   expect(undo).not.toHaveBeenCalled();
 });
 
+it("a step counts from when it was begun, however late it is offered", () => {
+  const messages = new Messages();
+  const undone: string[] = [];
+  const edit = messages.begin(() => undone.push("edit"));
+  messages.done("Moved", () => undone.push("move"));
+  expect(texts(messages)).toEqual(["Moved"]);
+  messages.offer("Saved", edit);
+  expect(texts(messages)).toEqual(["Moved", "Saved"]);
+  while (messages.undoLast());
+  expect(undone).toEqual(["move", "edit"]);
+});
+
+it("a step that was undone before it was offered isn't offered any more", () => {
+  const messages = new Messages();
+  const undo = vi.fn();
+  const edit = messages.begin(undo);
+  expect(messages.undoLast()).toBe(true);
+  messages.offer("Saved", edit);
+  expect(texts(messages)).toEqual([]);
+  expect(messages.undoLast()).toBe(false);
+  expect(undo).toHaveBeenCalledOnce();
+});
+
 it("at most three messages are shown and fifty steps kept, the newest", () => {
   const messages = new Messages();
   const undone: number[] = [];

@@ -9,7 +9,7 @@ import { reason, t } from "../text";
 import type { Board, List, ListWithTasks, Snapshot, Task, TaskSummary } from "../wire";
 import type { Undoable } from "../undo.svelte";
 import { conflicts } from "./conflicts.svelte";
-import { save } from "./edit";
+import { save, type Saved } from "./edit";
 import type { OpenBoard } from "./open.svelte";
 import type { Answer, Change, Pending, Slot } from "./pending";
 
@@ -189,13 +189,13 @@ export async function editTask(
   const { id } = known;
   const pending = board.begin({ kind: "edit_task", id, [field]: mine });
   const read = (task: Task | TaskSummary) => (task as Task)[field] ?? base;
-  const saved = await save<Task | TaskSummary>(known, read, base, mine, (ifMatch) =>
+  const saving = save<Task | TaskSummary>(known, read, base, mine, (ifMatch) =>
     commands.submit({ method: "PATCH", path: `/tasks/${id}`, body: { [field]: mine }, ifMatch }),
   );
+  const back = (thing: Task | TaskSummary) => void editTask(board, thing, field, mine, base, "undo");
+  const saved = await inItsTurn(saving, t.task.edited, how === "undo" ? null : back);
   if (saved.state === "saved") {
     board.answer(pending, { task: saved.thing as Task });
-    if (how === "undo") messages.announce(t.task.edited);
-    else messages.done(t.task.edited, () => void editTask(board, saved.thing, field, mine, base, "undo"));
     return true;
   }
   board.refuse(pending);
@@ -361,21 +361,18 @@ async function rename(
 ): Promise<void> {
   if (name === base) return;
   const pending = board.begin(change);
-  const saved = await save<{ name: string; version: number }>(
+  const saving = save<Board | List | Snapshot>(
     known,
     (it) => it.name,
     base,
     name,
     (ifMatch) => commands.submit({ method: "PATCH", path, body: { name }, ifMatch }),
   );
-  if (saved.state === "saved") {
-    const thing = saved.thing as Board & List;
-    board.answer(pending, answerOf(change, thing));
-    const back = { ...change, name: base } as Change;
-    if (how === "undo") messages.announce(said(name));
-    else messages.done(said(name), () => void rename(board, thing, name, base, path, back, said, "undo"));
-    return;
-  }
+  const undone = { ...change, name: base } as Change;
+  const back = (thing: Board | List | Snapshot) =>
+    void rename(board, thing, name, base, path, undone, said, "undo");
+  const saved = await inItsTurn(saving, said(name), how === "undo" ? null : back);
+  if (saved.state === "saved") return board.answer(pending, answerOf(change, saved.thing));
   board.refuse(pending);
   if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
   const theirs = saved.theirs.name;
@@ -383,6 +380,28 @@ async function rename(
   if (typeof choice !== "string") return;
   const again = { ...change, name: choice } as Change;
   await rename(board, saved.theirs as Board, theirs, choice, path, again, said);
+}
+
+/**
+ * Waits until a text is saved, and says so. Its turn among the steps is when it was made, however long the
+ * answer takes; undone before that, it goes back as soon as it is known what to go back from.
+ */
+async function inItsTurn<T>(
+  saving: Promise<Saved<T>>,
+  said: string,
+  back: ((thing: T) => void) | null,
+): Promise<Saved<T>> {
+  const undo = async () => {
+    const saved = await saving;
+    if (saved.state === "saved") back?.(saved.thing);
+  };
+  const step = back && messages.begin(() => void undo());
+  const saved = await saving;
+  if (!step) {
+    if (saved.state === "saved") messages.announce(said);
+  } else if (saved.state === "saved") messages.offer(said, step);
+  else messages.forget(step);
+  return saved;
 }
 
 function tellRefused(outcome: Outcome, say: (why: string) => string): void {
