@@ -3,26 +3,22 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// `CLK_TCK`, which is 100 on every Linux that matters.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// CPU that these processes have used since they began, user and system, in microseconds. The kernel
-/// counts in nanoseconds and tells in hundredths of a second.
+/// CPU that these processes have used since they began, user and system, in microseconds.
 pub(crate) fn cpu_us(pids: &[u32]) -> f64 {
     pids.iter().map(|pid| cpu_of(*pid).unwrap_or(0.0)).sum()
 }
 
+/// None of one that is gone.
 fn cpu_of(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name, in brackets, and may hold anything.
-    let rest = &stat[stat.rfind(')')? + 2..];
-    let mut fields = rest.split(' ').skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((user + system) / TICKS_PER_SECOND * 1e6)
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?);
+    let used = clock_getcpuclockid(pid).and_then(clock_gettime).ok()?;
+    Some(Duration::from(used).as_secs_f64() * 1e6)
 }
 
 /// Memory that these processes have resident, in bytes; what several share counts once.

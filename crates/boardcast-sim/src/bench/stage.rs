@@ -417,12 +417,16 @@ pub fn fan_out_of(target: &Target, watchers: usize, time: Duration) -> Result<St
 /// Waits until a server has done what still had to be done: what it costs to let connections go must
 /// not count for the next.
 pub(crate) fn calm(pids: &[u32]) {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    /// Of a core; idle watchers' heartbeats take less.
+    const SHARE_MAX: f64 = 0.02;
+    let cpu_us_max = LOOK_EVERY.as_micros() as f64 * SHARE_MAX;
     let begun = Instant::now();
     let mut before = host::cpu_us(pids);
     loop {
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(LOOK_EVERY);
         let now = host::cpu_us(pids);
-        if now - before < 10_000.0 || begun.elapsed() > Duration::from_secs(5) {
+        if now - before < cpu_us_max || begun.elapsed() > Duration::from_secs(5) {
             return;
         }
         before = now;
