@@ -353,20 +353,27 @@ impl Tail {
 
     /// All that is here after a place, from the segment with the next event on.
     pub fn segments_after(&self, place: Cursor) -> impl Iterator<Item = &Segment> {
-        let index = self
-            .segments
-            .partition_point(|segment| segment.last().seq <= place.seq);
-        self.segments.iter().skip(index)
+        self.segments.range(self.index_of(place.seq + 1)..)
     }
 
     /// The segment that contains an event.
     fn segment_with(&self, seq: u64) -> Option<&Segment> {
-        let index = self
-            .segments
-            .partition_point(|segment| segment.last().seq < seq);
         self.segments
-            .get(index)
+            .get(self.index_of(seq))
             .filter(|segment| segment.first_seq() <= seq)
+    }
+
+    /// The first segment that ends with this event or a later one. Nearly everyone who asks lacks
+    /// only the newest, and old ones are in no cache: so it is looked for among the newest first.
+    fn index_of(&self, seq: u64) -> usize {
+        const NEWEST: usize = 4;
+        let mut newest = (0..self.segments.len()).rev().take(NEWEST);
+        match newest.find(|&index| self.segments[index].first_seq() <= seq) {
+            Some(index) => index + usize::from(self.segments[index].last().seq < seq),
+            None => self
+                .segments
+                .partition_point(|segment| segment.last().seq < seq),
+        }
     }
 
     fn push(&mut self, segment: Segment) {
@@ -475,6 +482,26 @@ mod tests {
         assert_eq!(after(&tail, 6), After::Events(7));
         assert_eq!(after(&tail, 3), After::Behind);
         assert_eq!(after(&Tail::new(Arc::default()), 3), After::CaughtUp);
+    }
+
+    #[test]
+    fn a_tail_of_many_segments_is_read_from_any_place() {
+        let mut tail = Tail::new(Arc::default());
+        let mut first = 3;
+        for events in [1, 2, 3].into_iter().cycle().take(12) {
+            tail.push(segment(first..=first + events - 1, 5));
+            first += events;
+        }
+        let ends: Vec<_> = tail.segments.iter().map(|one| one.last().seq).collect();
+        for seq in 2..first - 1 {
+            let lacking: Vec<_> = ends.iter().copied().filter(|&end| end > seq).collect();
+            let given = tail.segments_after(place(seq)).map(|one| one.last().seq);
+            assert_eq!(given.collect::<Vec<_>>(), lacking, "after {seq}");
+            assert_eq!(after(&tail, seq), After::Events(lacking[0]));
+        }
+        assert_eq!(tail.segments_after(place(first - 1)).count(), 0);
+        assert_eq!(after(&tail, first - 1), After::CaughtUp);
+        assert_eq!(after(&tail, 1), After::Behind);
     }
 
     #[test]
