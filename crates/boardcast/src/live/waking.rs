@@ -7,7 +7,7 @@ use super::{Mutex, MutexGuard};
 use crate::sabotage::{self, Spot};
 use std::fmt;
 use std::mem;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Who reads an inbox, and may be asleep.
 pub(super) trait Wake {
@@ -76,7 +76,7 @@ impl<M, W> fmt::Debug for Inbox<M, W> {
 pub(super) struct Bell(Mutex<Option<Listener>>);
 
 struct Listener {
-    ring: Box<dyn Fn() + Send>,
+    ring: Arc<dyn Fn() + Send + Sync>,
     /// And was not heard yet.
     has_rung: bool,
 }
@@ -89,9 +89,9 @@ impl Bell {
 
     /// From now on `ring` is called when the bell rings: once, until it was heard. What grew before is
     /// to be looked at without being told.
-    pub(super) fn listen(&self, ring: impl Fn() + Send + 'static) {
+    pub(super) fn listen(&self, ring: impl Fn() + Send + Sync + 'static) {
         *self.listener() = Some(Listener {
-            ring: Box::new(ring),
+            ring: Arc::new(ring),
             has_rung: false,
         });
     }
@@ -103,10 +103,13 @@ impl Bell {
 
     /// Something has grown.
     pub(super) fn ring(&self) {
-        if let Some(listener) = &mut *self.listener()
-            && !mem::replace(&mut listener.has_rung, true)
-        {
-            (listener.ring)();
+        let ring = self.listener().as_mut().and_then(|listener| {
+            let had_rung = mem::replace(&mut listener.has_rung, true);
+            (!had_rung).then(|| Arc::clone(&listener.ring))
+        });
+        // Outside the lock: whoever is woken takes it at once.
+        if let Some(ring) = ring {
+            ring();
         }
     }
 
