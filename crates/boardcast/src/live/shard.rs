@@ -127,8 +127,8 @@ pub struct Shard {
     outside: Arc<dyn Outside>,
     is_draining: bool,
     gate: Gate,
-    /// For what one watcher alone is sent.
-    scratch: Run,
+    /// One that is not in use, for its memory.
+    spare: Run,
     slice: Vec<u8>,
 }
 
@@ -228,7 +228,7 @@ impl Shard {
             outside,
             is_draining: false,
             gate: Gate::default(),
-            scratch: Run::default(),
+            spare: Run::default(),
             slice: Vec::new(),
         }
     }
@@ -526,7 +526,7 @@ impl Shard {
             return self.send_control(token, now, sink);
         }
         let seat = &self.boards[entry.board].seat;
-        let run = &mut self.scratch;
+        let run = &mut self.spare;
         let due = seat.peek(|tail| match entry.watcher.next(tail) {
             Next::Greeting(_) => unreachable!("it was greeted when it came"),
             Next::Events(place, _) => {
@@ -541,11 +541,11 @@ impl Shard {
         });
         match due {
             Due::Run => {
-                let run = std::mem::take(&mut self.scratch);
+                let run = std::mem::take(&mut self.spare);
                 if self.deliver(token, &run, now, sink) {
                     self.queue(token);
                 }
-                self.scratch = run;
+                self.spare = run;
             }
             Due::Slice(slice) => self.send_slice(token, &slice, now, sink),
             Due::ReadLog(place) => self.ask_log(token, place, sink),

@@ -29,7 +29,7 @@ impl Shard {
                 return sends;
             };
             let Some(slot) = board.lists[usize::from(board.start)].pop() else {
-                self.end_pass(number, &run);
+                self.end_pass(number, run);
                 return sends;
             };
             board.away += 1;
@@ -73,7 +73,7 @@ impl Shard {
             return None;
         }
         let place = board.place;
-        let mut run = Run::default();
+        let run = &mut self.spare;
         let found = board.seat.peek(|tail| match tail.after(place) {
             After::CaughtUp => After::CaughtUp,
             After::Behind | After::Gone => After::Behind,
@@ -84,7 +84,7 @@ impl Shard {
         });
         match found {
             After::CaughtUp => None,
-            After::Events(()) => Some(run),
+            After::Events(()) => Some(std::mem::take(run)),
             After::Behind | After::Gone => {
                 self.empty_list(number, board.start);
                 None
@@ -92,7 +92,7 @@ impl Shard {
         }
     }
 
-    fn end_pass(&mut self, number: u32, run: &Run) {
+    fn end_pass(&mut self, number: u32, run: Run) {
         let board = &mut self.boards[number];
         let listed: usize = board.lists.iter().map(Vec::len).sum();
         assert_eq!(
@@ -102,6 +102,7 @@ impl Shard {
         );
         board.place = run.last();
         board.start = 1 - board.start;
+        self.spare = run;
         self.make_runnable(number);
     }
 
