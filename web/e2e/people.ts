@@ -77,6 +77,15 @@ export class Person {
     await expect(this.panel.getByRole("button", { name: "Edit title" })).toBeVisible();
   }
 
+  /** Gives the pear another title, by keys; it has the word in it. */
+  async renamePear(title: string): Promise<void> {
+    await this.link("pear").focus();
+    await this.press("e");
+    await this.field("Title").fill(title);
+    await this.press("Enter");
+    await expect(this.link(title)).toBeFocused();
+  }
+
   /** Adds tasks as most people do. */
   async add(list: string, ...titles: string[]): Promise<void> {
     await this.button(`Add a task to ${list}`).click();

@@ -1,5 +1,8 @@
 // What was done is undone: from the message and by key, with list and place.
+import type { Request } from "@playwright/test";
 import { expect, test, USUAL } from "./people.ts";
+
+const isEdit = (request: Request) => request.method() === "PATCH";
 
 test("a deleted task comes back from the message, to its place", async ({ world }) => {
   const board = await world.board();
@@ -40,19 +43,12 @@ test("Ctrl+Z takes back a delete, a move and an edit, the newest first", async (
   await world.expectSame(board, a, b);
 });
 
-test("an edit that isn't answered yet keeps its turn, and can be undone", async ({ world }) => {
+test("an edit that isn't answered yet keeps its turn", async ({ world }) => {
   const board = await world.board();
   const before = await world.kept(board);
   const a = await world.open(board);
-  const edit = async (title: string) => {
-    await a.link("pear").focus();
-    await a.press("e");
-    await a.field("Title").fill(title);
-    await a.press("Enter");
-    await expect(a.link(title)).toBeFocused();
-  };
   const letGo = await a.hold(`**/tasks/${board.ids["pear"]}`);
-  await edit("green pear");
+  await a.renamePear("green pear");
   await a.link("plum").focus();
   await a.press("Delete");
   await expect(a.toast("Deleted “plum”")).toBeVisible();
@@ -63,16 +59,41 @@ test("an edit that isn't answered yet keeps its turn, and can be undone", async 
   await a.press("Control+z");
   await expect.poll(() => world.kept(board)).toEqual(before);
   await world.expectSame(board, a);
+});
 
+test("edits that aren't answered yet are taken back at once, and in order", async ({ world }) => {
+  // Each was made before the version that it meets was known.
+  world.expectComplaint(/status of 412/);
+  const board = await world.board();
+  const before = await world.kept(board);
+  const a = await world.open(board);
   let answered = 0;
-  a.page.on("response", (response) => (answered += response.request().method() === "PATCH" ? 1 : 0));
-  const letGoAgain = await a.hold(`**/tasks/${board.ids["pear"]}`);
-  await edit("ripe pear");
+  a.page.on("response", (response) => (answered += response.ok() && isEdit(response.request()) ? 1 : 0));
+  const letGo = await a.hold(`**/tasks/${board.ids["pear"]}`);
+  for (const title of ["green pear", "ripe pear", "brown pear"]) await a.renamePear(title);
   await a.press("Control+z");
-  letGoAgain();
-  await expect.poll(() => answered).toBe(2);
+  await expect(a.link("ripe pear")).toBeVisible();
+  await a.press("Control+z", "Control+z");
+  await expect.poll(async () => (await a.titles())["To do"]).toEqual(["apple", "pear", "plum"]);
+  letGo();
+  await expect.poll(() => answered).toBe(6);
   await expect.poll(() => world.kept(board)).toEqual(before);
+  await expect(a.dialog).toHaveCount(0);
   await world.expectSame(board, a);
+});
+
+test("a text that was taken back asks nothing, whatever somebody else wrote meanwhile", async ({ world }) => {
+  world.expectComplaint(/status of 412/);
+  const board = await world.board();
+  const a = await world.open(board);
+  const letGo = await a.hold(`**/tasks/${board.ids["pear"]}`);
+  await a.renamePear("green pear");
+  await a.press("Control+z");
+  await world.api.editTask(board.ids["pear"]!, "somebody's pear");
+  letGo();
+  await expect(a.link("somebody's pear")).toBeVisible();
+  await world.expectSame(board, a);
+  await expect(a.dialog).toHaveCount(0);
 });
 
 test("a move is undone to where it came from although others moved meanwhile", async ({ world }) => {

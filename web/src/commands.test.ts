@@ -62,6 +62,28 @@ it("the next command waits for the answer to the one before", async () => {
   expect(sent.map(({ path }) => path)).toEqual(["/1", "/2"]);
 });
 
+it("a command that is revised is sent again under another key, before those given after it", async () => {
+  const { sent, commands } = networkOf(refusal(412, "version_mismatch"), ok(1), ok(2));
+  const revised: string[] = [];
+  const outcomes = [
+    commands.submit({
+      method: "PATCH",
+      path: "/a",
+      ifMatch: 3,
+      revise: ({ code }) => (revised.push(code), 5),
+    }),
+    commands.submit({ method: "POST", path: "/b" }),
+  ];
+  expect(await Promise.all(outcomes)).toMatchObject([{ body: 1 }, { body: 2 }]);
+  expect(revised).toEqual(["version_mismatch"]);
+  expect(sent.map(({ path, headers }) => [path, headers["If-Match"]])).toEqual([
+    ["/a", '"3"'],
+    ["/a", '"5"'],
+    ["/b", undefined],
+  ]);
+  expect(sent[0]!.headers["Idempotency-Key"]).not.toBe(sent[1]!.headers["Idempotency-Key"]);
+});
+
 it("a refusal comes back with its code, and the next command goes on", async () => {
   const { commands } = networkOf(refusal(409, "board_full"), new Response("<html>", { status: 500 }), ok(3));
   expect(await commands.submit({ method: "POST", path: "/a" })).toMatchObject({

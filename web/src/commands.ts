@@ -12,6 +12,8 @@ export interface Command {
   body?: unknown;
   /** Only if the thing is still at this version. */
   ifMatch?: number;
+  /** The version to send it for once more if it was refused for this one, before what was given after it. */
+  revise?: (refusal: Problem) => number | undefined;
 }
 
 /** More than this many changes that wait for the network is more than a person can keep in mind. */
@@ -38,7 +40,7 @@ export class Commands {
   submit(command: Command): Promise<Outcome> {
     if (this.#waiting >= WAITING_MAX) return Promise.resolve({ ok: false, problem: TOO_MANY });
     this.#count(1);
-    const outcome = this.#last.then(() => this.#carryOut(command));
+    const outcome = this.#last.then(() => this.#takeTurn(command));
     this.#last = outcome;
     return outcome.finally(() => this.#count(-1));
   }
@@ -94,6 +96,14 @@ export class Commands {
 
   #tell(): void {
     for (const listener of this.#listeners) listener(this.#waiting, this.#isHeldUp);
+  }
+
+  async #takeTurn(command: Command): Promise<Outcome> {
+    for (let ifMatch = command.ifMatch; ;) {
+      const outcome = await this.#carryOut({ ...command, ...(ifMatch !== undefined && { ifMatch }) });
+      ifMatch = outcome.ok ? undefined : command.revise?.(outcome.problem);
+      if (ifMatch === undefined) return outcome;
+    }
   }
 
   async #carryOut(command: Command): Promise<Outcome> {

@@ -183,22 +183,33 @@ export async function editTask(
   field: TaskField,
   base: string,
   mine: string,
-  how: "undoable" | "undo" = "undoable",
+  undo: Pending | null = null,
 ): Promise<boolean> {
   if (mine === base) return true;
   const { id } = known;
-  const pending = board.begin({ kind: "edit_task", id, [field]: mine });
+  const change = (text: string): Change => ({ kind: "edit_task", id, [field]: text });
+  const pending = undo ?? board.begin(change(mine));
   const read = (task: Task | TaskSummary) => (task as Task)[field] ?? base;
-  const saving = save<Task | TaskSummary>(known, read, base, mine, (ifMatch) =>
-    commands.submit({ method: "PATCH", path: `/tasks/${id}`, body: { [field]: mine }, ifMatch }),
+  const saving = save<Task | TaskSummary>(known, read, base, mine, (about) =>
+    commands.submit({ method: "PATCH", path: `/tasks/${id}`, body: { [field]: mine }, ...about }),
   );
-  const back = (thing: Task | TaskSummary) => void editTask(board, thing, field, mine, base, "undo");
-  const saved = await inItsTurn(saving, t.task.edited, how === "undo" ? null : back);
+  const saved = await inItsTurn(
+    board,
+    saving,
+    t.task.edited,
+    undo
+      ? null
+      : {
+          change: change(base),
+          undo: (thing, undo) => editTask(board, thing, field, mine, base, undo),
+        },
+  );
   if (saved.state === "saved") {
     board.answer(pending, { task: saved.thing as Task });
     return true;
   }
   board.refuse(pending);
+  if (saved.state === "taken_back") return true;
   if (saved.state === "refused") {
     tellRefused(saved.outcome, t.refusal.notSaved);
     return false;
@@ -308,7 +319,7 @@ export async function renameClosedBoard(board: Board, base: string, name: string
     (it) => it.name,
     base,
     name,
-    (ifMatch) => commands.submit({ method: "PATCH", path: `/boards/${board.id}`, body: { name }, ifMatch }),
+    (about) => commands.submit({ method: "PATCH", path: `/boards/${board.id}`, body: { name }, ...about }),
   );
   if (saved.state === "saved") {
     messages.announce(t.boards.renamed(name));
@@ -357,23 +368,31 @@ async function rename(
   path: string,
   change: Change,
   said: (name: string) => string,
-  how: "undoable" | "undo" = "undoable",
+  undo: Pending | null = null,
 ): Promise<void> {
   if (name === base) return;
-  const pending = board.begin(change);
+  const pending = undo ?? board.begin(change);
   const saving = save<Board | List | Snapshot>(
     known,
     (it) => it.name,
     base,
     name,
-    (ifMatch) => commands.submit({ method: "PATCH", path, body: { name }, ifMatch }),
+    (about) => commands.submit({ method: "PATCH", path, body: { name }, ...about }),
   );
-  const undone = { ...change, name: base } as Change;
-  const back = (thing: Board | List | Snapshot) =>
-    void rename(board, thing, name, base, path, undone, said, "undo");
-  const saved = await inItsTurn(saving, said(name), how === "undo" ? null : back);
+  const saved = await inItsTurn(
+    board,
+    saving,
+    said(name),
+    undo
+      ? null
+      : {
+          change: { ...change, name: base } as Change,
+          undo: (thing, undo) => rename(board, thing, name, base, path, undo.change, said, undo),
+        },
+  );
   if (saved.state === "saved") return board.answer(pending, answerOf(change, saved.thing));
   board.refuse(pending);
+  if (saved.state === "taken_back") return;
   if (saved.state === "refused") return tellRefused(saved.outcome, t.refusal.notSaved);
   const theirs = saved.theirs.name;
   const choice = await conflicts.ask({ label: t.rename, yours: name, theirs, isLong: false });
@@ -382,25 +401,41 @@ async function rename(
   await rename(board, saved.theirs as Board, theirs, choice, path, again, said);
 }
 
+/** How a text goes back: what shows at once, and what is done once it is known what to go back from. */
+interface Back<T> {
+  change: Change;
+  undo: (thing: T, shown: Pending) => Promise<unknown>;
+}
+
+/** Undos of texts happen one after another: each goes back from what the one before it has left. */
+let undone: Promise<unknown> = Promise.resolve();
+
 /**
  * Waits until a text is saved, and says so. Its turn among the steps is when it was made, however long the
- * answer takes; undone before that, it goes back as soon as it is known what to go back from.
+ * answer takes. One that is undone before that, and then can't be saved, is nobody's trouble any more.
  */
 async function inItsTurn<T>(
+  board: OpenBoard,
   saving: Promise<Saved<T>>,
   said: string,
-  back: ((thing: T) => void) | null,
-): Promise<Saved<T>> {
-  const undo = async () => {
-    const saved = await saving;
-    if (saved.state === "saved") back?.(saved.thing);
+  back: Back<T> | null,
+): Promise<Saved<T> | { state: "taken_back" }> {
+  let isTakenBack = false;
+  const undo = ({ change, undo }: Back<T>) => {
+    isTakenBack = true;
+    const shown = board.begin(change);
+    undone = undone.then(async () => {
+      const saved = await saving;
+      if (saved.state === "saved") await undo(saved.thing, shown);
+      else board.refuse(shown);
+    });
   };
-  const step = back && messages.begin(() => void undo());
+  const step = back && messages.begin(() => undo(back));
   const saved = await saving;
-  if (!step) {
-    if (saved.state === "saved") messages.announce(said);
-  } else if (saved.state === "saved") messages.offer(said, step);
-  else messages.forget(step);
+  if (saved.state !== "saved" && isTakenBack) return { state: "taken_back" };
+  if (saved.state !== "saved") step && messages.forget(step);
+  else if (step) messages.offer(said, step);
+  else messages.announce(said);
   return saved;
 }
 

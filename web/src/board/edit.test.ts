@@ -3,7 +3,7 @@
 
 import { expect, it } from "vitest";
 import type { Outcome } from "../requests";
-import { save } from "./edit";
+import { save, type Send } from "./edit";
 
 interface Thing {
   name: string;
@@ -16,18 +16,19 @@ const KNOWN: Thing = { name: "base", other: "", version: 3 };
 /** A server that holds `now`, and says so where the version is another. */
 function serverWith(...states: Thing[]) {
   const sent: number[] = [];
-  const send = (ifMatch: number): Promise<Outcome> => {
+  const send: Send = ({ ifMatch, revise }): Promise<Outcome> => {
     sent.push(ifMatch);
     const now = states.length > 1 ? states.shift()! : states[0]!;
     if (now.version === ifMatch)
       return Promise.resolve({ ok: true, body: { ...now, name: "mine", version: ifMatch + 1 } });
     const problem = { title: "", status: 412, code: "version_mismatch", detail: "", current: now as never };
-    return Promise.resolve({ ok: false, problem });
+    const next = revise(problem);
+    return next === undefined ? Promise.resolve({ ok: false, problem }) : send({ ifMatch: next, revise });
   };
   return { sent, send };
 }
 
-const saveMine = (send: (ifMatch: number) => Promise<Outcome>, known = KNOWN) =>
+const saveMine = (send: Send, known = KNOWN) =>
   save<Thing>(known, (thing) => thing.name, "base", "mine", send);
 
 it("a text is saved over the version that is known", async () => {

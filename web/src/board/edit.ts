@@ -2,7 +2,9 @@
 // field still says that, the text is saved whatever else has changed; if not, both texts go back to the
 // person. If-Match makes sure that nothing comes in between unseen.
 
+import type { Command } from "../commands";
 import type { Outcome } from "../requests";
+import type { Problem } from "../wire";
 
 /** What came of saving. */
 export type Saved<T> =
@@ -11,20 +13,26 @@ export type Saved<T> =
 /** Someone who changes one version after another faster than this many tries is no person. */
 const TRIES_MAX = 5;
 
+/** Sends the text for a version, and for another one if it is told to. */
+export type Send = (about: Required<Pick<Command, "ifMatch" | "revise">>) => Promise<Outcome>;
+
 /** Saves `mine` into a field of a thing that is known as `current`, if the field still holds `base`. */
 export async function save<T extends { version: number }>(
   current: T,
   field: (thing: T) => string,
   base: string,
   mine: string,
-  send: (ifMatch: number) => Promise<Outcome>,
+  send: Send,
 ): Promise<Saved<T>> {
-  for (let tries = 0; ; tries++) {
-    if (field(current) !== base && field(current) !== mine) return { state: "conflict", theirs: current };
-    const outcome = await send(current.version);
-    if (outcome.ok) return { state: "saved", thing: outcome.body as T };
-    const theirs = outcome.problem.code === "version_mismatch" ? outcome.problem.current : undefined;
-    if (theirs === undefined || tries === TRIES_MAX) return { state: "refused", outcome };
-    current = theirs as unknown as T;
-  }
+  const isFree = () => field(current) === base || field(current) === mine;
+  if (!isFree()) return { state: "conflict", theirs: current };
+  let tries = 0;
+  const revise = (refusal: Problem) => {
+    if (refusal.code !== "version_mismatch" || refusal.current === undefined) return undefined;
+    current = refusal.current as unknown as T;
+    return isFree() && ++tries < TRIES_MAX ? current.version : undefined;
+  };
+  const outcome = await send({ ifMatch: current.version, revise });
+  if (outcome.ok) return { state: "saved", thing: outcome.body as T };
+  return isFree() ? { state: "refused", outcome } : { state: "conflict", theirs: current };
 }
