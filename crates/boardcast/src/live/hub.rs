@@ -39,7 +39,8 @@ struct Channel {
 
 /// Is told that boards' tails have grown.
 pub trait Ear: Send + Sync {
-    /// The tail of the board that it listens to under this number.
+    /// The tail of the board that it listens to under this number; or, shortly after it has ceased to
+    /// listen, of one that had the number before.
     fn published(&self, board: u32);
 }
 

@@ -96,7 +96,7 @@ impl Bell {
         });
     }
 
-    /// Nobody listens any more.
+    /// Nobody listens any more. A ring that has begun may still come.
     pub(super) fn ignore(&self) {
         *self.listener() = None;
     }

@@ -66,6 +66,34 @@ fn messages_arrive() {
         .for_each(|thread| thread.join().unwrap());
 }
 
+/// Two threads do the same, with nobody reading in between.
+fn twice(act: impl Fn() + Clone + Send + 'static) {
+    let threads = [act.clone(), act].map(thread::spawn);
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}
+
+/// Who was woken and has not read is not woken again.
+fn a_reader_is_woken_once() {
+    let mut reader = Reader::new();
+    let inbox = Arc::clone(&reader.inbox);
+    twice(move || inbox.push(()));
+    assert_eq!(reader.inbox.wakes(), 1);
+    assert_eq!(reader.read().count(), 2);
+}
+
+/// A bell that has rung and was not heard is silent.
+fn a_listener_is_told_once() {
+    let (mut reader, bell) = (Reader::new(), Arc::new(Bell::new()));
+    let inbox = Arc::clone(&reader.inbox);
+    bell.listen(move || inbox.push(()));
+    let ringing = Arc::clone(&bell);
+    twice(move || ringing.ring());
+    assert_eq!(reader.read().count(), 1);
+    bell.ignore();
+}
+
 /// How a reader may treat a bell that has rung.
 #[derive(Clone, Copy)]
 enum Manners {
@@ -119,6 +147,12 @@ fn in_every_order_each_message_arrives_and_none_waits_for_a_reader_that_sleeps()
 #[test]
 fn in_every_order_whoever_listens_sees_what_has_grown() {
     loom::model(|| growth_is_seen(Manners::HearsThenLooks));
+}
+
+#[test]
+fn in_every_order_nobody_is_woken_or_told_twice() {
+    loom::model(a_reader_is_woken_once);
+    loom::model(a_listener_is_told_once);
 }
 
 #[test]
