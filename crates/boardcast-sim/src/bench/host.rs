@@ -5,8 +5,6 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::time::{clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// CPU that these processes have used since they began, user and system, in microseconds.
@@ -15,10 +13,19 @@ pub(crate) fn cpu_us(pids: &[u32]) -> f64 {
 }
 
 /// None of one that is gone.
+#[cfg(target_os = "linux")]
 fn cpu_of(pid: u32) -> Option<f64> {
+    use nix::time::{clock_getcpuclockid, clock_gettime};
+    use nix::unistd::Pid;
     let pid = Pid::from_raw(i32::try_from(pid).ok()?);
     let used = clock_getcpuclockid(pid).and_then(clock_gettime).ok()?;
     Some(Duration::from(used).as_secs_f64() * 1e6)
+}
+
+/// Nor of others where the kernel has no such clock.
+#[cfg(not(target_os = "linux"))]
+fn cpu_of(_: u32) -> Option<f64> {
+    None
 }
 
 /// Memory that these processes have resident, in bytes; what several share counts once.

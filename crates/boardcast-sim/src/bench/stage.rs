@@ -418,7 +418,7 @@ pub fn fan_out_of(target: &Target, watchers: usize, time: Duration) -> Result<St
 /// not count for the next.
 pub(crate) fn calm(pids: &[u32]) {
     const LOOK_EVERY: Duration = Duration::from_millis(50);
-    /// Of a core; idle watchers' heartbeats take less.
+    /// Of a core; idle watchers' heartbeats take less on the whole, and seldom more than one look long.
     const SHARE_MAX: f64 = 0.02;
     let cpu_us_max = LOOK_EVERY.as_micros() as f64 * SHARE_MAX;
     let begun = Instant::now();
