@@ -2,10 +2,13 @@
 
 use super::PASSWORD;
 use crate::app::{text, until};
+use boardcast_core::limits::TRIES_PER_LOGIN_MAX;
 use boardcast_sim::client::{Answer, Client, Request};
 use boardcast_sim::program::Program;
 use boardcast_sim::stream::EventStream;
 use serde_json::{Value, json};
+
+const WRONG: &str = "refused a wrong login, password or code";
 
 #[tokio::test]
 async fn the_log_never_holds_a_secret() {
@@ -30,6 +33,13 @@ async fn the_log_never_holds_a_secret() {
         let answer = client.send(request.header(name, value)).await;
         answer.expect("an answer")
     };
+    let guess =
+        json!({ "code": "WRNG-CDE", "login": "root", "name": "Root", "password": PASSWORD });
+    ask("POST", "/setup", "", &guess).await.expect(403);
+    until("the wrong code is told", || {
+        program.output().contains(WRONG)
+    })
+    .await;
     let me = json!({ "code": code, "login": "root", "name": "Root", "password": PASSWORD });
     let set_up = ask("POST", "/setup", "", &me).await.expect(201);
     let super::Credential::Cookie(session) = super::cookie_of(&set_up) else {
@@ -63,6 +73,11 @@ async fn the_log_never_holds_a_secret() {
         .expect(403);
     let body = json!({ "login": "root", "password": PASSWORD });
     ask("POST", "/session", &cookie, &body).await.expect(200);
+    let body = json!({ "login": "nobody", "password": format!("{slip}?") });
+    for _ in 0..TRIES_PER_LOGIN_MAX {
+        ask("POST", "/session", "", &body).await.expect(401);
+    }
+    ask("POST", "/session", "", &body).await.expect(429);
     let wrong = format!("authorization: Bearer {token}x");
     ask("DELETE", "/tasks/task-try", &wrong, &json!({}))
         .await
@@ -73,10 +88,13 @@ async fn the_log_never_holds_a_secret() {
     assert!(status.success(), "{status}");
     let log = program.output();
     assert!(log.contains("answered") && log.len() > before, "{log}");
-    let is_told = |line: &&str| {
-        line.contains("security") && line.contains("refused a wrong login, password or code")
+    let told = |what: &str| {
+        let is_told = |line: &&str| line.contains("security") && line.contains(what);
+        log.lines().filter(is_told).count()
     };
-    assert_eq!(log.lines().filter(is_told).count(), 2, "{log}");
+    // Of one kind there are ten lines a minute at most.
+    assert!(told(WRONG) >= 3, "{log}");
+    assert_eq!(told("too many were tried"), 1, "{log}");
     for secret in [&*session, &token, &invite, &ticket, PASSWORD, slip] {
         assert!(!log.contains(secret), "{secret} in {log}");
         // Not a piece of it either.
