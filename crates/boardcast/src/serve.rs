@@ -119,6 +119,7 @@ impl Server {
             Arc::clone(&connection_permits),
             connections_max,
             drain_rx.clone(),
+            boardcast_heap::give_back,
         ));
         let desk = open_desk(&args.data, &engine, &auth, drain_rx);
         Ok(Self {

@@ -8,11 +8,13 @@ use tokio::sync::{Semaphore, watch};
 
 const LOOK: Duration = Duration::from_secs(EBB_LOOK_SECONDS);
 
-/// Looks now and then how many of the connections are open, until the drain.
+/// Looks now and then how many of the connections are open, until the drain, and has memory given back
+/// when many have gone.
 pub(super) async fn watch_connections(
     permits: Arc<Semaphore>,
     connections_max: usize,
     mut drain_rx: watch::Receiver<bool>,
+    give_back: impl Fn() + Copy + Send + 'static,
 ) {
     let mut ebb = Ebb::default();
     while tokio::time::timeout(LOOK, drain_rx.changed())
@@ -21,7 +23,7 @@ pub(super) async fn watch_connections(
     {
         if ebb.look(connections_max - permits.available_permits()) {
             // It walks through all memory, and whoever needs some meanwhile waits.
-            let giving = tokio::task::spawn_blocking(boardcast_heap::give_back);
+            let giving = tokio::task::spawn_blocking(give_back);
             giving.await.expect("it doesn't panic");
         }
     }
@@ -49,6 +51,29 @@ impl Ebb {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_given_back_once_when_a_crowd_has_gone_and_not_after_the_drain() {
+        const MAX: usize = 2 * EBB_CONNECTIONS_MIN;
+        static GIVEN: AtomicUsize = AtomicUsize::new(0);
+        let given = || GIVEN.load(Ordering::Relaxed);
+        let permits = Arc::new(Semaphore::new(MAX));
+        let (drain_tx, drain_rx) = watch::channel(false);
+        let watching = watch_connections(Arc::clone(&permits), MAX, drain_rx, || {
+            GIVEN.fetch_add(1, Ordering::Relaxed);
+        });
+        let watching = tokio::spawn(watching);
+        let crowd = permits.acquire_many(u32::try_from(MAX).unwrap()).await;
+        tokio::time::sleep(3 * LOOK).await;
+        assert_eq!(given(), 0, "everyone is here");
+        drop(crowd);
+        tokio::time::sleep(3 * LOOK).await;
+        assert_eq!(given(), 1);
+        drain_tx.send(true).unwrap();
+        watching.await.unwrap();
+        assert_eq!(given(), 1);
+    }
 
     #[test]
     fn it_ebbs_once_more_have_gone_than_are_left() {
