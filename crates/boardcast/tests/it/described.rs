@@ -158,12 +158,7 @@ impl Document {
 
     fn judge_response(&self, pointer: &str, given: &Given<'_>) -> Result<(), String> {
         let response = self.whole.pointer(pointer).expect("it was found");
-        let headers = response["headers"].as_object();
-        for name in headers.into_iter().flat_map(|headers| headers.keys()) {
-            if given.header(name).is_none() {
-                return Err(format!("{name} is missing"));
-            }
-        }
+        self.judge_headers(&response["headers"], given)?;
         let Some(contents) = response["content"].as_object() else {
             return match given.body {
                 Some(body) if !body.is_empty() => Err("no body is documented".into()),
@@ -182,6 +177,48 @@ impl Document {
                 self.check(&format!("{pointer}/content/{essence}/schema"), body)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Every header that is documented there must be there and be as it should, and no answer may have
+    /// one that the document knows from others only. The exceptions depend on more than the route.
+    fn judge_headers(&self, documented: &Value, given: &Given<'_>) -> Result<(), String> {
+        for name in documented.as_object().into_iter().flatten() {
+            let (name, header) = name;
+            let schema = match header["$ref"].as_str() {
+                Some(to) => format!("{}/schema", to.trim_start_matches('#')),
+                None => return Err(format!("{name} is described in its place")),
+            };
+            let mut values = given.values(name).peekable();
+            if values.peek().is_none() {
+                return Err(format!("{name} is missing"));
+            }
+            for value in values {
+                let judged = self.check(&schema, self.json_of(&schema, value).as_bytes());
+                judged.map_err(|complaint| format!("{name}: {complaint}: {value:?}"))?;
+            }
+        }
+        let known = self.whole["components"]["headers"].as_object();
+        let known = known.expect("headers").keys();
+        // A file of the page has a validator if it was compiled in.
+        let is_file = given.header("vary") == Some("accept-encoding");
+        let may_be = |name: &str| name == "Vary" || name == "WWW-Authenticate" || is_file;
+        let stray = known
+            .filter(|name| !may_be(name))
+            .find(|name| documented[name.as_str()].is_null() && given.header(name).is_some());
+        match stray {
+            Some(name) => Err(format!("{name} is not documented there")),
+            None => Ok(()),
+        }
+    }
+
+    /// A header's value as what its schema speaks of.
+    fn json_of(&self, schema: &str, value: &str) -> String {
+        let schema = self.whole.pointer(schema).expect("a schema");
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        match schema["type"] == "integer" && is_number {
+            true => value.to_owned(),
+            false => Value::from(value).to_string(),
         }
     }
 
@@ -242,9 +279,13 @@ impl Document {
 
 impl Given<'_> {
     fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.headers.iter();
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let headers = self.headers.iter();
         headers
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 }

@@ -90,7 +90,7 @@ pub(super) fn headers() -> Vec<(&'static str, Header)> {
         (
             SET_COOKIE,
             header(
-                text(),
+                text().pattern(Some("^(__Host-)?boardcast(_device)?=")),
                 "The session's cookie, `boardcast`, or over https `__Host-boardcast`; and another one by \
                  which the device is known again.",
             ),

@@ -18,15 +18,18 @@ fn problem(status: u16, code: &str) -> Value {
 }
 
 fn answer(status: u16, media_type: &str, body: &Value) -> Answer {
-    let headers = [
+    let mut headers = vec![
         ("x-request-id", "0123456789abcdef"),
-        ("etag", "\"1\""),
         ("content-type", media_type),
     ];
+    if status == 200 {
+        headers.push(("etag", "\"1\""));
+    }
+    let headers = headers.into_iter();
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Answer {
         status,
-        headers: headers.into(),
+        headers: headers.collect(),
         body: body.to_string().into_bytes(),
     }
 }
@@ -103,6 +106,37 @@ fn another_content_type_and_a_missing_header_are_found() {
     finds(to_read(&bare), "ETag is missing");
     bare.headers.clear();
     finds(to_read(&bare), "X-Request-Id is missing");
+}
+
+#[test]
+fn a_header_that_is_not_as_documented_and_one_that_is_not_documented_are_found() {
+    let with = |answer: &Answer, name: &str, value: &str| {
+        let mut answer = answer.clone();
+        answer.headers.retain(|(known, _)| known != name);
+        answer.headers.push((name.into(), value.into()));
+        answer
+    };
+    let good = answer(200, JSON, &task());
+    for (name, value) in [
+        ("etag", "1"),
+        ("etag", "\"\""),
+        ("x-request-id", "0123"),
+        ("x-request-id", "0123456789ABCDEF"),
+    ] {
+        finds(to_read(&with(&good, name, value)), "not as documented");
+    }
+    let mut twice = good.clone();
+    twice.headers.push(("ETag".into(), "1".into()));
+    finds(to_read(&twice), "not as documented");
+    let busy = answer(503, PROBLEM, &problem(503, "busy"));
+    let busy = with(&busy, "retry-after", "1");
+    let stray = with(&busy, "etag", "\"1\"");
+    finds(to_read(&stray), "ETag is not documented");
+    assert_eq!(to_read(&busy), Ok(()));
+    for value in ["-1", "soon", "1.5", ""] {
+        let wrong = with(&busy, "retry-after", value);
+        finds(to_read(&wrong), "not as documented");
+    }
 }
 
 #[test]
