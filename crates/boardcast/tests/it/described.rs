@@ -5,6 +5,7 @@
 mod examples;
 mod judged;
 mod served;
+mod stage;
 
 use boardcast_sim::hearing::{Heard, Said};
 use boardcast_sim::sse::Block;

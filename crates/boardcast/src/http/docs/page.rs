@@ -171,22 +171,20 @@ impl<'a> Page<'a> {
             .into_iter()
             .flatten()
             .filter_map(Value::as_object);
-        let named: Vec<_> = named.flat_map(|requirement| requirement.keys()).collect();
-        match named.as_slice() {
-            [] => Ok(()),
-            [only] => writeln!(
-                self.out,
-                "<p class=\"who\">With accounts only, by {only}.</p>"
-            ),
-            [before @ .., last] => {
-                let before = before.iter().map(|name| name.as_str());
-                let before = before.collect::<Vec<_>>().join(", ");
-                writeln!(
-                    self.out,
-                    "<p class=\"who\">Where there are accounts: by {before} or {last}.</p>"
-                )
-            }
-        }
+        // One that names nothing is for whoever asks while there are no accounts.
+        let (nothing, named): (Vec<_>, Vec<_>) = named.partition(|one| one.is_empty());
+        let when = match nothing.is_empty() {
+            true => "With accounts only,",
+            false => "Where there are accounts:",
+        };
+        let named = named.into_iter().flat_map(|requirement| requirement.keys());
+        let named: Vec<_> = named.map(String::as_str).collect();
+        let by = match named.as_slice() {
+            [] => return Ok(()),
+            [only] => (*only).to_owned(),
+            [before @ .., last] => format!("{} or {last}", before.join(", ")),
+        };
+        writeln!(self.out, "<p class=\"who\">{when} by {by}.</p>")
     }
 
     /// Parameters, headers and the fields of the body.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 pub(crate) fn read() -> Operation {
     Operation::read_people("List a board's members")
-        .for_anybody()
+        .for_somebody()
         .path::<BoardId>("id", examples::BOARD)
         .ok::<Members>(
             "Everyone on it.",
@@ -42,7 +42,7 @@ pub(crate) fn set() -> Operation {
 pub(crate) fn remove() -> Operation {
     Operation::change_people("Remove a member")
         .about("Or leave. Their streams of the board end before this is answered.")
-        .for_anybody()
+        .for_somebody()
         .path::<BoardId>("id", examples::BOARD)
         .path::<UserId>("user", "user_2")
         .nothing("They are no member any more.")
@@ -54,7 +54,7 @@ fn putting(summary: &'static str) -> Operation {
         .about(format!(
             "A board has up to {MEMBERS_PER_BOARD_MAX} members, and an admin always."
         ))
-        .for_anybody()
+        .for_somebody()
         .ok::<Member>("Was one before.", examples::member())
         .created::<Member>("Is one now.", examples::member())
         .refuses(&[Code::LastAdmin, Code::TooMany])

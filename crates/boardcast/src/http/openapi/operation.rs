@@ -199,6 +199,14 @@ impl Operation {
         }
     }
 
+    /// With any credential that says who asks, a program's too. Without accounts there is none.
+    pub(super) fn for_somebody(self) -> Self {
+        Self {
+            credentials: SOMEBODY,
+            ..self
+        }
+    }
+
     /// Something else about it, in sentences.
     pub(super) fn about(mut self, sentences: impl Into<String>) -> Self {
         self.about.push(sentences.into());
@@ -435,6 +443,7 @@ fn parameter(
 }
 
 const ANYBODY: &[&str] = &[NOTHING, TOKEN, SESSION];
+const SOMEBODY: &[&str] = &[TOKEN, SESSION];
 const PERSON: &[&str] = &[SESSION];
 const WATCHER: &[&str] = &[NOTHING, TOKEN, SESSION, TICKET];
 

@@ -331,6 +331,40 @@ fn every_route_has_a_row() {
     assert!(unknown.is_empty(), "no routes: {unknown:?}");
 }
 
+/// Who may show nothing, a token or a session by the document is who gets somewhere with it here.
+#[test]
+fn the_document_says_which_credentials_are_of_use() {
+    let document: Value = serde_json::from_slice(&boardcast::http::document()).unwrap();
+    for row in rows() {
+        let (method, path) = row.route;
+        let operation = &document["paths"][path.replace("{*", "{")][method];
+        let named = operation["security"].as_array().expect("credentials");
+        let takes = |name: &str| named.iter().any(|one| one.get(name).is_some());
+        let [
+            nobody,
+            ..,
+            reading_token,
+            writing_token,
+            admins_token,
+            _,
+            open,
+        ] = row.expected;
+        if takes("token") || takes("session") {
+            let is_known = nobody == 401 || path == "/me";
+            assert!(is_known && takes("session"), "{method} {path}");
+            let of_tokens = [reading_token, writing_token, admins_token];
+            let is_let_in = of_tokens.iter().any(|status| *status != 403);
+            assert_eq!(is_let_in, takes("token"), "{method} {path}");
+            // Who may come without a credential where there are no accounts finds something there.
+            let is_there = open != 409;
+            assert_eq!(is_there, named.contains(&json!({})), "{method} {path}");
+        } else {
+            assert_eq!(named, &[json!({})], "{method} {path}");
+            assert_ne!(nobody, 401, "{method} {path}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_gets_what_they_may_from_every_route() {
     let house = House::start().await;

@@ -49,6 +49,13 @@ async fn the_page_says_all_of_it_and_needs_nothing_but_its_style() {
             assert!(html.contains(&format!(r#"id="{id}""#)), "{method} {path}");
         }
     }
+    for who in [
+        "With accounts only, by session.",
+        "With accounts only, by token or session.",
+        "Where there are accounts: by token or session.",
+    ] {
+        assert!(html.contains(who), "{who}");
+    }
     // Every link leads somewhere, and no two places have one name.
     let after = |what: &'static str| {
         let found = html.split(what).skip(1);
