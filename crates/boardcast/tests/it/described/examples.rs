@@ -7,7 +7,9 @@ use boardcast_core::cursor::Cursor;
 use boardcast_core::model::Snapshot;
 use boardcast_core::protocol::Event;
 use boardcast_core::rules::apply;
+use boardcast_sim::sse::{Block, Parser};
 use boardcast_sim::stream::EventStream;
+use serde_json::json;
 
 /// The answers' bodies are judged like all others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,4 +114,52 @@ fn every_event_of_the_document_can_be_folded() {
         folded += 1;
     }
     assert_eq!(folded, 11);
+}
+
+/// Through the parser that reads the server's streams in all tests. The places follow one another.
+#[test]
+fn the_examples_of_streams_are_streams() {
+    let mut read = 0;
+    for example in all() {
+        let path = example.path.replace('/', "~1");
+        let pointer = format!("/paths/{path}/get/responses/200/content/text~1event-stream");
+        let Some(content) = DOCUMENT.whole.pointer(&pointer) else {
+            continue;
+        };
+        let whole = content["example"].as_str().expect("an example");
+        let mut parser = Parser::default();
+        parser.push(whole.as_bytes());
+        let blocks: Result<Vec<Block>, _> = parser.by_ref().collect();
+        let blocks = blocks.unwrap_or_else(|rule| panic!("{}: {rule}", example.name()));
+        assert_eq!(parser.partial(), b"", "{}", example.name());
+        assert_eq!(blocks[0].kind(), "connected", "{}", example.name());
+        assert!(blocks[0].retry.is_some(), "{}", example.name());
+        let mut places = Vec::new();
+        for block in &blocks {
+            assert_eq!(DOCUMENT.judge_block(block), Ok(()), "{}", example.name());
+            let mut item = json!({ "data": block.data, "id": block.id });
+            if let Some(retry) = block.retry {
+                item["retry"] = retry.into();
+            }
+            let judged = DOCUMENT.check(
+                &format!("{pointer}/itemSchema"),
+                item.to_string().as_bytes(),
+            );
+            assert_eq!(judged, Ok(()), "{}", example.name());
+            let id = block.id.as_deref().expect("a place");
+            // A stream of several boards says which one's.
+            let (board, cursor) = id.split_once(':').unwrap_or(("board-1", id));
+            assert_eq!(id.contains(':'), example.path == "/events", "{id}");
+            if let Some(of) = block.json()["boardId"].as_str() {
+                assert_eq!(of, board);
+            }
+            places.push(Cursor::parse(cursor).expect("a cursor").seq);
+        }
+        assert!(
+            places.len() > 1 && places.is_sorted_by(|a, b| a + 1 == *b),
+            "{places:?}"
+        );
+        read += 1;
+    }
+    assert_eq!(read, 2);
 }
