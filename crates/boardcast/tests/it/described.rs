@@ -4,6 +4,7 @@
 
 mod examples;
 mod judged;
+mod parameters;
 mod served;
 mod stage;
 

@@ -3,7 +3,7 @@
 use super::super::answer::Code;
 use super::super::boards::{BoardsPage, DeletedBoardsPage, DeletedPage};
 use super::examples;
-use super::operation::{ETAG, Fields, Operation, words};
+use super::operation::{ETAG, Fields, Operation, named, text, words};
 use boardcast_core::limits::DELETED_DAYS_KEPT;
 use boardcast_core::model::{Board, BoardId, Name, Snapshot};
 use serde_json::json;
@@ -11,7 +11,8 @@ use serde_json::json;
 pub(crate) fn page() -> Operation {
     Operation::read("List boards")
         .about("Those that the caller may see, in the order of their ids; with what the caller is on each, where there are accounts.")
-        .paged()
+        .paged(named::<BoardId>(""))
+        .with_schema::<BoardId>()
         .query("deleted", words(["1"]), "Those that were deleted and can come back, instead.")
         .ok::<BoardsPage>("A page of boards.", examples::boards())
         .or::<DeletedBoardsPage>()
@@ -72,6 +73,6 @@ pub(crate) fn deleted() -> Operation {
             "Lists and tasks of the last {DELETED_DAYS_KEPT} days, the last one first. Tasks that went with their list come back with it."
         ))
         .path::<BoardId>("id", examples::BOARD)
-        .paged()
+        .paged(text().pattern(Some("^[0-9]{1,19}$")))
         .ok::<DeletedPage>("A page of lists and tasks.", examples::deleted())
 }

@@ -242,7 +242,7 @@ impl Operation {
     }
 
     /// The query may hold something.
-    pub(super) fn query(self, name: &str, schema: impl Into<Schema>, about: &str) -> Self {
+    pub(super) fn query(self, name: &str, schema: impl Into<RefOr<Schema>>, about: &str) -> Self {
         self.parameter(ParameterIn::Query, name, schema, about)
     }
 
@@ -250,7 +250,7 @@ impl Operation {
     pub(super) fn must_query(
         mut self,
         name: &str,
-        schema: impl Into<Schema>,
+        schema: impl Into<RefOr<Schema>>,
         about: &str,
         example: &str,
     ) -> Self {
@@ -262,7 +262,7 @@ impl Operation {
     }
 
     /// A header may say something.
-    pub(super) fn header(self, name: &str, schema: impl Into<Schema>, about: &str) -> Self {
+    pub(super) fn header(self, name: &str, schema: impl Into<RefOr<Schema>>, about: &str) -> Self {
         self.parameter(ParameterIn::Header, name, schema, about)
     }
 
@@ -270,7 +270,7 @@ impl Operation {
         mut self,
         place: ParameterIn,
         name: &str,
-        schema: impl Into<Schema>,
+        schema: impl Into<RefOr<Schema>>,
         about: &str,
     ) -> Self {
         let parameter = parameter(place, name, schema, about);
@@ -278,11 +278,11 @@ impl Operation {
         self
     }
 
-    /// The answer comes in pages.
-    pub(super) fn paged(self) -> Self {
+    /// The answer comes in pages, and says where the next one begins by something like this.
+    pub(super) fn paged(self, next: impl Into<RefOr<Schema>>) -> Self {
         let limit = number(1, PAGE_ITEMS_MAX).default(Some(PAGE_ITEMS_DEFAULT.into()));
         self.query("limit", limit, "How many things a page holds at most.")
-            .query("cursor", text(), "The `next` of the page before.")
+            .query("cursor", next, "The `next` of the page before.")
     }
 
     /// `If-None-Match` with the validator of what is known answers 304.
@@ -431,7 +431,7 @@ impl Operation {
 fn parameter(
     place: ParameterIn,
     name: &str,
-    schema: impl Into<Schema>,
+    schema: impl Into<RefOr<Schema>>,
     about: &str,
 ) -> ParameterBuilder {
     ParameterBuilder::new()
@@ -624,7 +624,8 @@ impl Fields {
     }
 }
 
-fn named<T: ToSchema>(about: &str) -> Ref {
+/// Something that has a name.
+pub(super) fn named<T: ToSchema>(about: &str) -> Ref {
     let mut named = Ref::from_schema_name(T::name());
     named.description = about.into();
     named

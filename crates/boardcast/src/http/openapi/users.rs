@@ -5,7 +5,7 @@ use super::super::me::{TokenWithSecret, Tokens};
 use super::super::users::{Invite, Listed, Made, Page};
 use super::examples;
 use super::me::{making_token, tokens_example};
-use super::operation::{Fields, Operation};
+use super::operation::{Fields, Operation, named};
 use boardcast_core::limits::{INVITE_DAYS, USERS_MAX};
 use boardcast_core::model::{Login, PersonName, TokenId, UserId};
 use boardcast_core::people::UserKind;
@@ -15,7 +15,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 pub(crate) fn page() -> Operation {
     Operation::read_people("List accounts")
         .about(FOR_ADMINS)
-        .paged()
+        .paged(named::<UserId>(""))
+        .with_schema::<UserId>()
         .ok::<Page>(
             "A page of accounts.",
             json!({ "users": [examples::user()], "next": null }),
