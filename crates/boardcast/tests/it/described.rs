@@ -5,6 +5,7 @@
 mod examples;
 mod judged;
 mod parameters;
+mod refusals;
 mod served;
 mod stage;
 
