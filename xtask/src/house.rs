@@ -1,9 +1,10 @@
 //! The rules of the house that no compiler or linter knows, as pure functions over file text: what may be named where,
-//! how files begin and are called, words that don't belong. The order of the server's modules is in `imports`; reading
-//! the disk is `tree`'s. A rule that recurs in review belongs here.
+//! how files begin and are called, words that don't belong. The order of the server's modules is in `imports`, what documents
+//! say of the tree in `documents`; reading the disk is `tree`'s. A rule that recurs in review belongs here.
 
 use std::fmt;
 
+use crate::documents;
 use crate::imports;
 use crate::source::{Source, Token, paths};
 
@@ -21,6 +22,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Violation> {
     let mut violations: Vec<Violation> = sources
         .iter()
         .flat_map(|source| RULES.iter().flat_map(move |rule| rule(source)))
+        .chain(documents::check(sources))
         .collect();
     violations.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     violations

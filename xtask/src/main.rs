@@ -8,6 +8,7 @@
 
 mod bench;
 mod clients;
+mod documents;
 mod fuzz;
 mod house;
 mod imports;

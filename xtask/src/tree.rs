@@ -69,7 +69,7 @@ fn listed_by_git(root: &Path) -> Option<Vec<String>> {
 }
 
 /// Folders that hold what is built, installed or left by tests.
-const NO_SOURCES: [&str; 6] = [
+pub(crate) const NO_SOURCES: [&str; 6] = [
     "target",
     ".git",
     "node_modules",
