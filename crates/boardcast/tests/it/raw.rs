@@ -83,6 +83,17 @@ impl RawSocket {
         self.rest_within(PATIENCE).await
     }
 
+    /// Everything up to the end of the connection, or until it is enough.
+    pub(crate) async fn rest_until(&mut self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let reading = async {
+            while !is_enough(&rest) && matches!(self.stream.read_buf(&mut rest).await, Ok(1..)) {}
+        };
+        let read = timeout(PATIENCE, reading).await;
+        read.expect("the server closes the connection in time");
+        rest
+    }
+
     /// [`RawSocket::rest`] for an end that takes the server some time.
     pub(crate) async fn rest_within(&mut self, limit: Duration) -> Vec<u8> {
         let mut rest = Vec::new();
