@@ -432,7 +432,7 @@ pub enum Refusal {
         /// How many.
         max: usize,
     },
-    /// Only a person has passwords, sessions and links; only a program's tokens are made by others.
+    /// Only a person has passwords, sessions and links, and nobody disabled is given a secret.
     #[error("This can't be done for {0}.")]
     WrongKind(&'static str),
 }

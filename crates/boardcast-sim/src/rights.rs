@@ -102,6 +102,8 @@ pub enum Answer {
     NotFound,
     /// The body names a board that the account may not know of.
     UnknownBoard,
+    /// Whoever it is for can do nothing.
+    Disabled,
     /// Nobody could act any more.
     LastAdmin,
     /// Nobody signs in with that.
@@ -262,6 +264,9 @@ impl Rights {
             },
             Change::MakeToken { user, boards, .. } => {
                 self.owns_tokens(badge, user).and_then(|()| {
+                    if !self.is_able(user) {
+                        return Err(Answer::Disabled);
+                    }
                     let is_member = |board: &String| self.member(board, user).is_some() && lives;
                     let mut named = boards.iter().flatten();
                     let is_known = named.all(is_member);
@@ -371,7 +376,7 @@ impl Rights {
         }
     }
 
-    /// A person's tokens are their own, and the operator's to end.
+    /// A person's tokens are their own, and the operator's to make and end.
     fn owns_tokens(&self, badge: &Badge, user: &str) -> Result<(), Answer> {
         let own = match badge {
             Badge::Token(token) => self.tokens.get(token).map(|token| &token.user),
@@ -561,6 +566,14 @@ mod tests {
             session: "c".to_owned(),
         };
         check(&mut rights, &Badge::Nobody, &again, Answer::WrongLogin);
+        let token = Change::MakeToken {
+            user: "bob".to_owned(),
+            token: "t".to_owned(),
+            cap: Role::Viewer,
+            boards: None,
+        };
+        check(&mut rights, &ada, &token, Answer::NotAllowed);
+        check(&mut rights, &Badge::Operator, &token, Answer::Disabled);
         let enable = Change::Disable("bob".to_owned(), false);
         check(&mut rights, &Badge::Operator, &enable, Answer::Done);
         check(&mut rights, &Badge::Nobody, &again, Answer::Done);

@@ -258,6 +258,7 @@ impl<V: PeopleView> Decider<'_, V> {
 
     fn make_token(&self, user_id: &UserId, secret: SecretHash, token: Token) -> Decided {
         self.check_owns_tokens(user_id)?;
+        check_enabled(&self.user(user_id)?)?;
         let max = TOKENS_PER_USER_MAX;
         check_room(self.view.tokens(user_id)?.len(), max, "tokens")?;
         for board_id in token.boards.iter().flatten() {
@@ -358,8 +359,8 @@ impl<V: PeopleView> Decider<'_, V> {
             outcome: PeopleOutcome::User(user.clone()),
         };
         if user.disabled_at.is_some() != before.disabled_at.is_some() {
-            // Enabled again they make new ones: who was shut out may have left a token somewhere. And
-            // what was made for them meanwhile isn't good all of a sudden.
+            // Enabled again they make new ones: who was shut out may have left a token somewhere. A
+            // file can hold ones that were made meanwhile, by a version that did so.
             let tokens = self.view.tokens(user_id)?.into_iter();
             decision.changes.extend(tokens.map(PeopleChange::EndToken));
         }
@@ -379,9 +380,7 @@ impl<V: PeopleView> Decider<'_, V> {
         if user.kind == UserKind::Service {
             return Err(Refusal::WrongKind("a program's account").into());
         }
-        if user.disabled_at.is_some() {
-            return Err(Refusal::WrongKind("a disabled account").into());
-        }
+        check_enabled(&user)?;
         let ends_at = self.in_days(INVITE_DAYS);
         Ok(PeopleDecision {
             changes: vec![
@@ -640,6 +639,15 @@ impl<V: PeopleView> Decider<'_, V> {
 
 fn can_rule(user: &User) -> bool {
     user.is_admin && user.disabled_at.is_none()
+}
+
+/// A secret that is good for nothing, or all of a sudden later, is nobody's to hand out.
+fn check_enabled(user: &User) -> Result<(), Refusal> {
+    if user.disabled_at.is_none() {
+        Ok(())
+    } else {
+        Err(Refusal::WrongKind("a disabled account: enable it first"))
+    }
 }
 
 fn check_room(there_are: usize, max: usize, what: &'static str) -> Result<(), Refusal> {

@@ -11,8 +11,8 @@ use boardcast_core::model::Timestamp;
 use boardcast_core::people::{PeopleCommand, PeopleOutcome, UserKind};
 use boardcast_core::protocol::{PeopleKind, Refusal};
 use town::{
-    BEFORE, NOW, Town, by, by_nobody, by_operator, by_token_of, create_person, edit, invite, login,
-    password, person_name, rename, secret, session, token_id, user_id,
+    BEFORE, DISABLED, NOW, Town, by, by_nobody, by_operator, by_token_of, create_person, edit,
+    invite, login, password, person_name, rename, secret, session, token_id, user_id,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -279,7 +279,7 @@ fn links_are_made_for_people_who_can_act_by_who_rules_people() {
     assert_eq!(program, Err(Refusal::WrongKind("a program's account")));
     town.account("bob").disabled_at = Some(BEFORE);
     let disabled = town.ask(by("ada"), invite("bob", "x"));
-    assert_eq!(disabled, Err(Refusal::WrongKind("a disabled account")));
+    assert_eq!(disabled, Err(Refusal::WrongKind(DISABLED)));
     let missing = town.ask(by("ada"), invite("eve", "x"));
     assert_eq!(missing, Err(Refusal::NoSuchPerson(PeopleKind::User)));
 }

@@ -238,7 +238,7 @@ codes! {
     LastAdmin "last_admin" CONFLICT "They are the last admin."
     LoginTaken "login_taken" CONFLICT "Somebody signs in with that."
     TooMany "too_many" CONFLICT "There are as many as there may be."
-    WrongKind "wrong_kind" CONFLICT "It can't be done for an account of this kind."
+    WrongKind "wrong_kind" CONFLICT "It can't be done for an account of this kind, or for a disabled one."
     CursorGone "cursor_gone" GONE "The cursor is no place in the log that can be served. Read the board afresh."
     InviteGone "invite_gone" GONE "The link is spent, replaced or too old, or never was."
     VersionMismatch "version_mismatch" PRECONDITION_FAILED "It has changed since; `current` is what it is now."

@@ -189,6 +189,10 @@ impl People {
             cap,
             boards,
         };
+        let asker = match self.random.one_in(4) {
+            true => Badge::Operator,
+            false => asker,
+        };
         (asker, made)
     }
 
@@ -281,6 +285,7 @@ pub(crate) fn answered(answer: &PeopleAnswer) -> Option<Result<Answer, String>> 
         Refusal::NotAllowed => Ok(Answer::NotAllowed),
         Refusal::NotFound(_) | Refusal::NoSuchPerson(_) => Ok(Answer::NotFound),
         Refusal::UnknownReference { .. } => Ok(Answer::UnknownBoard),
+        Refusal::WrongKind(_) => Ok(Answer::Disabled),
         Refusal::LastAdmin => Ok(Answer::LastAdmin),
         Refusal::WrongLogin => Ok(Answer::WrongLogin),
         other => Err(format!("{other:?}")),

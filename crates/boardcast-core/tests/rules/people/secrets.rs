@@ -1,7 +1,7 @@
 //! Signing in and out, passwords and links, and programs' tokens.
 
 use super::town::{
-    BEFORE, NOW, Town, by, by_nobody, by_operator, by_token_of, edit, end_token, invite,
+    BEFORE, DISABLED, NOW, Town, by, by_nobody, by_operator, by_token_of, edit, end_token, invite,
     make_token, password, person_name, secret, session, session_id, sign_in, token_id, user_id,
 };
 use boardcast_core::access::{Access, Caller, Revocation, Role};
@@ -258,4 +258,19 @@ fn nobody_disabled_has_sessions_or_tokens_made() {
     town.ask(by("ada"), edit("bob", None, Some(true))).unwrap();
     let refused = town.ask(by("bob"), make_token("bob", "k", None));
     assert_eq!(refused, Err(Refusal::NotSignedIn));
+    town.ask(by("ada"), edit("bot", None, Some(true))).unwrap();
+    let disabled = Err(Refusal::WrongKind(DISABLED));
+    for (access, owner) in [
+        (by("ada"), "bot"),
+        (by_operator(), "bot"),
+        (by_operator(), "bob"),
+    ] {
+        let refused = town.ask(access, make_token(owner, "k", None));
+        assert_eq!(refused, disabled, "{owner}");
+    }
+    let not_theirs = town.ask(by("ada"), make_token("bob", "k", None));
+    assert_eq!(not_theirs, Err(Refusal::NotAllowed));
+    assert_eq!(town.tokens, []);
+    town.ask(by("ada"), edit("bot", None, Some(false))).unwrap();
+    town.ask(by("ada"), make_token("bot", "k", None)).unwrap();
 }

@@ -19,6 +19,9 @@ pub(crate) const BEFORE: Timestamp = Timestamp(1_000);
 /// When the command under test comes.
 pub(crate) const NOW: Timestamp = Timestamp(2_000);
 
+/// What is refused for somebody who can do nothing.
+pub(crate) const DISABLED: &str = "a disabled account: enable it first";
+
 /// Everything that stands.
 #[derive(Clone, Default)]
 pub(crate) struct Town {

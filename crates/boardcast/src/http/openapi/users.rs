@@ -85,6 +85,7 @@ pub(crate) fn make_token() -> Operation {
         .about(FOR_ADMINS)
         .path::<UserId>("id", "user_3")
         .with_schema::<TokenWithSecret>()
+        .refuses(&[Code::WrongKind])
 }
 
 pub(crate) fn end_token() -> Operation {

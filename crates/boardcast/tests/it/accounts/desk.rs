@@ -133,6 +133,10 @@ async fn run_a_house(data: &Path) {
     done(run(data, &revoke).await);
     refused(&run(data, &revoke).await, 1, "There is no such token");
     assert_eq!(done(run(data, &list).await), "");
+    done(run(data, &["user", "disable", "deploy"]).await);
+    let says = "This can't be done for a disabled account: enable it first";
+    refused(&run(data, &new).await, 1, says);
+    assert_eq!(done(run(data, &list).await), "");
 }
 
 #[tokio::test]

@@ -99,6 +99,37 @@ async fn a_programs_account_acts_by_tokens_that_a_server_admin_makes() {
     house.stop().await;
 }
 
+/// It would be told a secret that never is good for anything.
+#[tokio::test]
+async fn nobody_gets_a_token_for_a_disabled_program() {
+    let house = House::start().await;
+    let body = json!({ "name": "Robot", "kind": "service" });
+    let made = house.ask(&house.root, "POST", "/users", &body).await;
+    let made = made.expect(201).json();
+    let robot = format!("/users/{}", made["user"]["id"].as_str().unwrap());
+    let set = async |disabled: bool| {
+        let body = json!({ "disabled": disabled });
+        let set = house.ask(&house.root, "PATCH", &robot, &body).await;
+        set.expect(200);
+    };
+    let tokens = format!("{robot}/tokens");
+    let token = json!({ "name": "night run", "scope": "write" });
+    set(true).await;
+    let refused = house.ask(&house.root, "POST", &tokens, &token).await;
+    let refused = refused.expect(409).json();
+    assert_eq!(refused["code"], "wrong_kind");
+    let says = "This can't be done for a disabled account: enable it first.";
+    assert_eq!(refused["detail"], says);
+    let all = house.get(&house.root, &tokens).await.expect(200).json();
+    assert_eq!(all["tokens"], json!([]));
+    set(false).await;
+    let token = house.ask(&house.root, "POST", &tokens, &token).await;
+    let secret = token.expect(201).json()["secret"].clone();
+    let by = super::Credential::Bearer(secret.as_str().unwrap().into());
+    house.get(&by, "/boards").await.expect(200);
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn everyone_is_listed_page_by_page() {
     let house = House::start().await;
