@@ -217,7 +217,7 @@ pub enum PeopleCommand {
         /// The new session.
         session: NewSession,
     },
-    /// Ends the session that asks.
+    /// Ends the session or the token that asks.
     SignOut,
     /// Ends one of the caller's own sessions.
     EndSession {

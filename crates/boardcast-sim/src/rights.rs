@@ -38,7 +38,7 @@ pub enum Change {
         /// The session that begins.
         session: String,
     },
-    /// The session that asks ends.
+    /// The session or the token that asks ends.
     SignOut,
     /// A session of the caller's ends.
     EndSession(String),
@@ -254,7 +254,12 @@ impl Rights {
         let judged = match change {
             Change::SignIn { user, .. } if self.is_able(user) => Ok(()),
             Change::SignIn { .. } => Err(Answer::WrongLogin),
-            Change::SignOut | Change::EndAllSessions | Change::ChangePassword { .. } => {
+            Change::SignOut => match (badge, self.holder(badge)) {
+                (Badge::Operator, _) => Err(Answer::NotAllowed),
+                (_, Some(_)) => Ok(()),
+                (_, None) => Err(Answer::NotSignedIn),
+            },
+            Change::EndAllSessions | Change::ChangePassword { .. } => {
                 self.signed_in(badge).map(|_| ())
             }
             Change::EndSession(session) => match self.signed_in(badge) {
@@ -307,11 +312,11 @@ impl Rights {
                 }
                 self.sessions.insert(session, user);
             }
-            Change::SignOut => {
-                if let Badge::Session(session) = badge {
-                    self.sessions.remove(session);
-                }
-            }
+            Change::SignOut => match badge {
+                Badge::Session(session) => _ = self.sessions.remove(session),
+                Badge::Token(token) => _ = self.tokens.remove(token),
+                Badge::Nobody | Badge::Operator => {}
+            },
             Change::EndSession(session) => _ = self.sessions.remove(&session),
             Change::EndAllSessions => self.end_sessions(badge),
             Change::ChangePassword { session } => {
@@ -550,6 +555,9 @@ mod tests {
             None,
             "it was for another board of that id"
         );
+        check(&mut rights, &badge, &Change::SignOut, Answer::Done);
+        check(&mut rights, &badge, &Change::SignOut, Answer::NotSignedIn);
+        assert_eq!(rights.holder(&ada), Some("ada"));
     }
 
     #[test]

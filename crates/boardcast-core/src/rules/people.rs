@@ -227,9 +227,14 @@ impl<V: PeopleView> Decider<'_, V> {
         })
     }
 
+    /// Everyone may give up what they are known by: a token too, however little else it may.
     fn sign_out(&self) -> Decided {
-        let (_, session_id) = self.signed_in()?;
-        Ok(done(end_sessions(vec![session_id])))
+        self.standing()?;
+        match self.access.caller() {
+            Caller::Person { session_id, .. } => Ok(done(end_sessions(vec![session_id.clone()]))),
+            Caller::Token { token_id, .. } => Ok(done(end_one_token(token_id))),
+            Caller::Open | Caller::Nobody | Caller::Operator => Err(Refusal::NotAllowed.into()),
+        }
     }
 
     fn end_session(&self, session_id: &SessionId) -> Decided {
@@ -287,8 +292,7 @@ impl<V: PeopleView> Decider<'_, V> {
         if !self.view.tokens(user_id)?.contains(token_id) {
             return Err(Refusal::NoSuchPerson(PeopleKind::Token).into());
         }
-        let changes = vec![PeopleChange::EndToken(token_id.clone())];
-        Ok(done((changes, vec![Revocation::Token(token_id.clone())])))
+        Ok(done(end_one_token(token_id)))
     }
 
     fn create_person(
@@ -666,6 +670,11 @@ fn end_sessions(sessions: Vec<SessionId>) -> (Vec<PeopleChange>, Vec<Revocation>
         )
     };
     sessions.into_iter().map(ends).unzip()
+}
+
+fn end_one_token(token_id: &TokenId) -> (Vec<PeopleChange>, Vec<Revocation>) {
+    let changes = vec![PeopleChange::EndToken(token_id.clone())];
+    (changes, vec![Revocation::Token(token_id.clone())])
 }
 
 fn done((changes, revocations): (Vec<PeopleChange>, Vec<Revocation>)) -> PeopleDecision {

@@ -92,11 +92,14 @@ pub(super) async fn sign_in(mut change: Change) -> Result<Response, Problem> {
     Ok(change.signed_in(StatusCode::OK, outcome, &beginning))
 }
 
-/// Ends this session.
+/// Ends what the caller is known by: the session, or the token where one says who asks. A cookie beside
+/// a token stays good, so it stays with the browser.
 pub(super) async fn sign_out(change: Change) -> Result<Response, Problem> {
     let mut response = change.submit_bare(PeopleCommand::SignOut).await?;
-    let gone = Cookie::Session.remove(change.peer.is_https);
-    response.headers_mut().append(SET_COOKIE, gone);
+    if matches!(change.asker.access.caller(), Caller::Person { .. }) {
+        let gone = Cookie::Session.remove(change.peer.is_https);
+        response.headers_mut().append(SET_COOKIE, gone);
+    }
     Ok(response)
 }
 

@@ -205,7 +205,13 @@ impl Document {
         let known = known.expect("headers").keys();
         // A file of the page has a validator if it was compiled in.
         let is_file = given.header("vary") == Some("accept-encoding");
-        let may_be = |name: &str| name == "Vary" || name == "WWW-Authenticate" || is_file;
+        // Only whoever is known by a cookie has it taken back.
+        let takes_back = given.header("set-cookie");
+        let takes_back = takes_back.is_some_and(|cookie| cookie.contains("Max-Age=0"));
+        let may_be = |name: &str| {
+            let may_always = name == "Vary" || name == "WWW-Authenticate";
+            may_always || is_file || (takes_back && name == "Set-Cookie")
+        };
         let stray = known
             .filter(|name| !may_be(name))
             .find(|name| documented[name.as_str()].is_null() && given.header(name).is_some());

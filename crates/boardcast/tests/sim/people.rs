@@ -173,11 +173,11 @@ impl People {
         let asker = self.session_of(&user);
         if !own.is_empty() && (own.len() >= BADGES_MAX || self.random.one_in(3)) {
             let token = self.random.pick(&own).clone();
-            let asker = match self.random.one_in(3) {
-                true => Badge::Operator,
-                false => asker,
+            return match self.random.below(6) {
+                0..2 => (Badge::Operator, Change::EndToken { user, token }),
+                2..4 => (Badge::Token(token), Change::SignOut),
+                _ => (asker, Change::EndToken { user, token }),
             };
-            return (asker, Change::EndToken { user, token });
         }
         let boards = self.random.one_in(3).then(|| {
             let board = *self.random.pick(&BOARDS);

@@ -124,7 +124,6 @@ fn people_end_their_own_sessions_and_no_others() {
 fn what_only_a_person_may_no_program_may() {
     let mut town = Town::new();
     for command in [
-        PeopleCommand::SignOut,
         PeopleCommand::EndAllSessions,
         end_session("bob"),
         change_password("bob", "new"),
@@ -196,6 +195,24 @@ fn tokens_are_made_and_ended_by_their_owner() {
     let decision = town.ask(by("bob"), end_token("bob", "k")).unwrap();
     assert_eq!(decision.revocations, [Revocation::Token(token_id("k"))]);
     assert_eq!(town.tokens, []);
+}
+
+#[test]
+fn whoever_signs_out_ends_what_they_are_known_by_and_nothing_else() {
+    let mut town = Town::new();
+    for id in ["bob", "other"] {
+        town.ask(by("bob"), make_token("bob", id, None)).unwrap();
+    }
+    let decision = town.ask(by_token_of("bob"), PeopleCommand::SignOut);
+    let decision = decision.unwrap();
+    assert_eq!(decision.outcome, PeopleOutcome::Done);
+    assert_eq!(decision.revocations, [Revocation::Token(token_id("bob"))]);
+    assert_eq!(town.tokens, [(user_id("bob"), token_id("other"))]);
+    assert_eq!(town.sessions_of("bob"), ["bob"]);
+    let refused = town.ask(by_operator(), PeopleCommand::SignOut);
+    assert_eq!(refused, Err(Refusal::NotAllowed));
+    let refused = town.ask(by_nobody(), PeopleCommand::SignOut);
+    assert_eq!(refused, Err(Refusal::NotSignedIn));
 }
 
 #[test]

@@ -50,8 +50,13 @@ pub(crate) fn sign_in() -> Operation {
 
 pub(crate) fn sign_out() -> Operation {
     Operation::change_people("Sign out")
-        .nothing("This session is over.")
-        .saying(SET_COOKIE)
+        .for_somebody()
+        .about(
+            "Ends the session that asks, and takes its cookie back; or, asked with a token, that token, whatever its scope. \
+             Streams that stand on it end before this is answered.",
+        )
+        .nothing("It is good for nothing any more.")
+        .never(&[Code::NotAllowed])
 }
 
 pub(crate) fn accept() -> Operation {

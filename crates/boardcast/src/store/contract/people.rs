@@ -403,7 +403,6 @@ async fn a_token_changes_no_people_and_makes_no_token() {
             make_token("ada", "second", Scope::Read, None),
             create_person("eve"),
             edit_user("bob", None, Some(true)),
-            PeopleCommand::SignOut,
             PeopleCommand::EndAllSessions,
         ] {
             bench.refuse_people(&script, command, Refusal::NotAllowed);
@@ -422,6 +421,29 @@ async fn a_token_changes_no_people_and_makes_no_token() {
             forbidden
         );
         bench.refuse_people(&person("bob"), create_person("eve"), Refusal::NotAllowed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_ends_itself_once() {
+    check(async |mut bench: Bench| {
+        furnish(&mut bench);
+        bench.with_people(&[]);
+        let ada = person("ada");
+        for id in ["script", "second"] {
+            bench.do_people(&ada, make_token("ada", id, Scope::Read, Some(&["b"])));
+        }
+        let [script, second] = ["script", "second"].map(|id| program("ada", id, Scope::Read));
+        let ended = bench.do_people(&script, PeopleCommand::SignOut);
+        let id = TokenId::parse("script").unwrap();
+        assert_eq!(ended, [Revocation::Token(id)]);
+        bench.refuse_people(&script, PeopleCommand::SignOut, Refusal::NotSignedIn);
+        let gone = refused(Refusal::NotSignedIn);
+        assert_eq!(bench.looks(&script).await[0], gone);
+        for still_good in [&second, &ada] {
+            assert_eq!(bench.looks(still_good).await[0], Ok(true));
+        }
     })
     .await;
 }

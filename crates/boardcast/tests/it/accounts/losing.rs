@@ -47,16 +47,33 @@ async fn losing_access_ends_the_stream_before_the_next_event() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_takes_its_streams_along() {
-    let scene = Scene::set().await;
-    let (id, token) = scene.house.token(&scene.viewer.by, "read").await;
-    let (stream, _) = greet(scene.open(&token, &scene.path("")).await).await;
-    let path = format!("/me/tokens/{id}");
-    let ended = scene.house.delete(&scene.viewer.by, &path).await;
-    ended.expect(204);
-    scene.add("not for them").await;
-    expect_end(stream).await;
-    scene.house.stop().await;
+async fn a_token_that_ends_takes_its_streams_along_and_no_others() {
+    for ends_itself in [false, true] {
+        let scene = Scene::set().await;
+        let (house, viewer) = (&scene.house, &scene.viewer.by);
+        let (id, token) = house.token(viewer, "read").await;
+        let (_, other_token) = house.token(viewer, "read").await;
+        let mut lost = Vec::new();
+        for by in [&token, &token, viewer, &other_token] {
+            lost.push(greet(scene.open(by, &scene.path("")).await).await.0);
+        }
+        let kept = lost.split_off(2);
+        let ended = if ends_itself {
+            house.delete(&token, "/session").await
+        } else {
+            house.delete(viewer, &format!("/me/tokens/{id}")).await
+        };
+        ended.expect(204);
+        scene.add("not for that token").await;
+        for stream in lost {
+            expect_end(stream).await;
+        }
+        for mut stream in kept {
+            let block = crate::stream::next(&mut stream).await;
+            assert_eq!(block.json()["task"]["title"], "not for that token");
+        }
+        scene.house.stop().await;
+    }
 }
 
 #[tokio::test]

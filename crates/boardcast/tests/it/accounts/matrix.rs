@@ -17,7 +17,7 @@ struct Row {
     expected: [u16; COLUMNS.len()],
     /// Somebody with a cookie, or with a token, that is good for nothing any more.
     dead: [u16; 2],
-    /// Whether it ends sessions, so that everybody signs in afresh.
+    /// Whether it ends sessions or tokens, so that everybody comes with fresh ones.
     ends_sessions: bool,
 }
 
@@ -145,8 +145,8 @@ fn rows() -> Vec<Row> {
         row(("post", "/users/{id}/tokens"), "/users/{service}/tokens", token,            [401, 403, 403, 403, 403, 201, 403, 403, 403, 403, 409]),
         row(("delete", "/users/{id}/tokens/{token}"), "/users/{service}/tokens/none", None,
                                                                                          [401, 403, 403, 403, 403, 404, 403, 403, 403, 403, 409]),
-        // The last one: it ends what the rows before it asked with.
-        ends_sessions(row(("delete", "/session"), "/session", None,                      [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 409])),
+        // The last ones: they end what the rows before it asked with.
+        ends_sessions(row(("delete", "/session"), "/session", None,                      [401, 204, 204, 204, 204, 204, 204, 204, 204, 204, 409])),
         ends_sessions(row(("delete", "/me/sessions"), "/me/sessions", None,              [401, 204, 204, 204, 204, 204, 403, 403, 403, 403, 409])),
     ]
 }
@@ -168,6 +168,7 @@ struct Callers {
     admins: Credential,
     /// A writing token of the admin's for another board alone.
     elsewhere: Credential,
+    other_board: String,
     /// Things for rows to be about.
     guest: Person,
     member: Person,
@@ -191,8 +192,7 @@ impl Callers {
         let path = format!("/me/tokens/{id}");
         house.delete(&admin.by, &path).await.expect(204);
         let other = house.place(&admin.by).await;
-        let body = json!({ "name": "elsewhere", "scope": "write", "boards": [other.board] });
-        let (_, elsewhere) = house.token_like(&admin.by, &body).await;
+        let [reading, writing, admins, elsewhere] = tokens(house, &admin.by, &other.board).await;
         let body = json!({ "name": "Robot", "kind": "service" });
         let service = house.ask(&house.root, "POST", "/users", &body).await;
         Self {
@@ -202,10 +202,11 @@ impl Callers {
             revoked: house.person("revoked").await,
             disabled: [disabled.by, disabled_token],
             ended: [ended, ended_token],
-            reading: house.token(&admin.by, "read").await.1,
-            writing: house.token(&admin.by, "write").await.1,
-            admins: house.token(&admin.by, "admin").await.1,
+            reading,
+            writing,
+            admins,
             elsewhere,
+            other_board: other.board,
             guest: house.person("guest").await,
             member: house.person("member").await,
             service: crate::app::text(&service.expect(201).json()["user"]["id"]),
@@ -228,18 +229,33 @@ impl Callers {
         } else {
             house.root.clone()
         };
-        let tokens = [&self.reading, &self.writing, &self.admins, &self.elsewhere];
+        let tokens = if afresh {
+            tokens(house, &people[3], &self.other_board).await
+        } else {
+            [&self.reading, &self.writing, &self.admins, &self.elsewhere].map(Clone::clone)
+        };
         let mut columns = vec![Credential::None];
         columns.extend(people);
         columns.push(root);
-        columns.extend(tokens.map(Clone::clone));
+        columns.extend(tokens);
         columns
     }
 }
 
+/// Tokens of the admin's: each scope, and a writing one for another board alone.
+async fn tokens(house: &House, admin: &Credential, other_board: &str) -> [Credential; 4] {
+    let elsewhere = json!({ "name": "elsewhere", "scope": "write", "boards": [other_board] });
+    [
+        house.token(admin, "read").await.1,
+        house.token(admin, "write").await.1,
+        house.token(admin, "admin").await.1,
+        house.token_like(admin, &elsewhere).await.1,
+    ]
+}
+
 /// A board with everything that a row may be about, and everyone where they belong.
 async fn furnish(house: &House, callers: &Callers) -> Things {
-    // Outlives the admin's sessions.
+    // Outlives the admin's sessions, and no column asks by it where tokens end.
     let by = &callers.admins;
     let place = house.place(by).await;
     let gone = house.place(by).await;

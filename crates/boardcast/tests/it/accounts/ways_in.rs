@@ -82,6 +82,89 @@ async fn signing_in_and_out_begins_and_ends_a_session() {
     house.stop().await;
 }
 
+/// Whatever it may, a token can be given up by whoever has it: `boardcast logout` does that.
+#[tokio::test]
+async fn a_token_that_signs_out_has_ended_and_nothing_else_has() {
+    let house = House::start().await;
+    let ada = house.person("ada").await;
+    let place = house.place(&ada.by).await;
+    let limited = json!({ "name": "one board", "scope": "read", "boards": [place.board] });
+    for body in [
+        limited,
+        json!({ "name": "robot", "scope": "read" }),
+        json!({ "name": "robot", "scope": "admin" }),
+    ] {
+        let (_, token) = house.token_like(&ada.by, &body).await;
+        let (_, other) = house.token_like(&ada.by, &body).await;
+        let out = house.delete(&token, "/session").await.expect(204);
+        assert_eq!(set_cookies(&out), [""; 0]);
+        for path in ["/boards", "/me"] {
+            let refused = house.get(&token, path).await.expect(401);
+            assert_eq!(refused.json()["code"], "not_signed_in");
+        }
+        house.delete(&token, "/session").await.expect(401);
+        for still_good in [&other, &ada.by] {
+            house.get(still_good, "/boards").await.expect(200);
+        }
+    }
+    let tokens = house.get(&ada.by, "/me/tokens").await.json();
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(3));
+    house.stop().await;
+}
+
+/// The token was given on purpose, the cookie came along.
+#[tokio::test]
+async fn a_token_beside_a_cookie_signs_out_alone() {
+    let house = House::start().await;
+    let ada = house.person("ada").await;
+    let (_, token) = house.token(&ada.by, "write").await;
+    let both = ada.by.on(token.on(Request::new("DELETE", "/session")));
+    let out = house.app.send(both).await.expect(204);
+    assert_eq!(set_cookies(&out), [""; 0]);
+    house.get(&token, "/boards").await.expect(401);
+    house.get(&ada.by, "/boards").await.expect(200);
+    // A page of another site can't have either of them ended, by a cookie or with one beside a token.
+    let (_, token) = house.token(&ada.by, "write").await;
+    for request in [
+        ada.by.on(Request::new("DELETE", "/session")),
+        token.on(Request::new("DELETE", "/session")),
+        ada.by.on(token.on(Request::new("DELETE", "/session"))),
+    ] {
+        let foreign = request.header("origin", "https://evil.example");
+        let refused = house.app.send(foreign).await.expect(403);
+        assert_eq!(refused.json()["code"], "cross_origin");
+    }
+    for still_good in [&token, &ada.by] {
+        house.get(still_good, "/boards").await.expect(200);
+    }
+    house.stop().await;
+}
+
+/// What it wrote is done; what is sent again by it is nobody's.
+#[tokio::test]
+async fn a_token_that_has_signed_out_gets_no_kept_answer() {
+    let house = House::start().await;
+    let ada = house.person("ada").await;
+    let place = house.place(&ada.by).await;
+    let (_, token) = house.token(&ada.by, "write").await;
+    let add = || {
+        let task = json!({ "listId": place.list, "title": "Once" });
+        let request = Request::new("POST", "/tasks").json(&task);
+        token.on(request.header("Idempotency-Key", "k"))
+    };
+    let task = house.app.send(add()).await.expect(201).json();
+    let out = Request::new("DELETE", "/session").header("Idempotency-Key", "k");
+    house.send(&token, out).await.expect(204);
+    house.app.send(add()).await.expect(401);
+    let path = format!("/tasks/{}", text(&task["id"]));
+    house.get(&ada.by, &path).await.expect(200);
+    let board = house
+        .get(&ada.by, &format!("/boards/{}", place.board))
+        .await;
+    assert_eq!(board.text().matches("\"Once\"").count(), 1);
+    house.stop().await;
+}
+
 #[tokio::test]
 async fn signing_in_again_replaces_the_session_that_asked() {
     let house = House::start().await;

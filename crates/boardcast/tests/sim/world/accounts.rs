@@ -193,7 +193,22 @@ impl World<'_> {
                 self.change(badge, change);
             }
             4..6 if accounts.readers.len() < READERS_MAX => self.read(),
+            6..9 => self.take_what_is_read(),
             _ => {}
+        }
+    }
+
+    /// Somebody loses a board while they read it: a moment that chance alone seldom meets.
+    fn take_what_is_read(&mut self) {
+        let accounts = self.accounts();
+        let people = &mut accounts.people;
+        let being_read = accounts.readers.iter().filter_map(Reader::reads);
+        let being_read: Vec<_> = being_read.collect();
+        if !being_read.is_empty() {
+            let (board, badge) = *people.random.pick(&being_read);
+            let user = people.owner(badge).to_owned();
+            let board = board.to_owned();
+            self.change(Badge::Operator, Change::RemoveMember { board, user });
         }
     }
 

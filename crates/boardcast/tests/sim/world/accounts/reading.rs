@@ -166,6 +166,14 @@ impl World<'_> {
 }
 
 impl Reader {
+    /// The whole board that somebody known is about to be given.
+    pub(super) fn reads(&self) -> Option<(&'static str, &Badge)> {
+        let is_whole = !self.asked.path.contains('?') && self.badge != Badge::Nobody;
+        self.board
+            .filter(|_| is_whole)
+            .map(|board| (board, &self.badge))
+    }
+
     pub(super) fn boards(&self) -> &'static [&'static str] {
         let own = BOARDS.iter().position(|board| self.board == Some(*board));
         own.map_or(&BOARDS, |at| &BOARDS[at..=at])
