@@ -86,7 +86,7 @@ fn ask(args: &ClientArgs) -> Result<Client, Failure> {
     let given = args.token.clone().filter(|token| !token.is_empty());
     let token = match given {
         Some(token) => Some(token),
-        None => kept::token_for(&args.server)?,
+        None => kept::token_for(&args.server)?.map(|kept| kept.secret),
     };
     Ok(client_of(&args.server).with_token(token))
 }

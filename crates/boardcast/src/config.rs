@@ -87,7 +87,8 @@ pub enum Verb {
     /// Sign in to a server that has accounts: the commands here show it who you are from then on.
     #[command(after_help = help::SIGNING_IN)]
     Login(LoginArgs),
-    /// Forget who you are to a server.
+    /// Forget who you are to a server, and end the token that `login` made there.
+    #[command(after_help = help::SIGNING_OUT)]
     Logout(LogoutArgs),
     /// Look whether everything in the data file fits together. Changes nothing.
     ///
@@ -323,6 +324,16 @@ pub struct LogoutArgs {
     /// The server.
     #[command(flatten)]
     pub server: ServerArg,
+
+    /// Says who asks, instead of what is kept: not ended, but pointed out.
+    #[arg(
+        long,
+        env = "BOARDCAST_TOKEN",
+        value_name = "TOKEN",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
 }
 
 /// Which server.

@@ -30,6 +30,11 @@ pub(super) enum Failure {
     /// The server refused, or something here failed.
     #[error("{0}")]
     Refused(String),
+    /// The server doesn't know who asks.
+    #[error(
+        "you are not signed in, or no longer: `boardcast login` does that, or give a good token in BOARDCAST_TOKEN"
+    )]
+    NotSignedIn,
     /// The server can't be reached.
     #[error("{0}")]
     Unreachable(String),
@@ -43,7 +48,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Unread => ExitCode::SUCCESS,
-            Self::Refused(_) => ExitCode::FAILURE,
+            Self::Refused(_) | Self::NotSignedIn => ExitCode::FAILURE,
             Self::Unreachable(_) => ExitCode::from(3),
         }
     }
@@ -405,10 +410,7 @@ fn read_text(body: &mut Body) -> Result<String, String> {
 /// The problem's own sentence, without the full stop that the terminal doesn't need.
 fn refusal(status: u16, body: &str) -> Failure {
     Failure::Refused(match serde_json::from_str(body) {
-        Ok(Problem { code, .. }) if code == "not_signed_in" => {
-            "you are not signed in, or no longer: `boardcast login` does that, or give a good token in BOARDCAST_TOKEN"
-                .into()
-        }
+        Ok(Problem { code, .. }) if code == "not_signed_in" => return Failure::NotSignedIn,
         Ok(Problem { detail, .. }) => detail.strip_suffix('.').unwrap_or(&detail).into(),
         Err(_) => format!("the server answered {status}; does --server name a Boardcast?"),
     })

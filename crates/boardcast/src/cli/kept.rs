@@ -4,7 +4,7 @@
 use super::client::Failure;
 use crate::config::settings_folder;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -14,10 +14,21 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     tokens: BTreeMap<String, String>,
+    /// Servers whose token was given.
+    #[serde(default)]
+    given: BTreeSet<String>,
+}
+
+/// A token, and where it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) secret: String,
+    /// Somebody had it before, so others may use it. Else it was made to be kept here.
+    pub(super) is_given: bool,
 }
 
 /// The token for a server, if one is kept.
-pub(super) fn token_for(server: &str) -> Result<Option<String>, Failure> {
+pub(super) fn token_for(server: &str) -> Result<Option<Token>, Failure> {
     match settings_folder() {
         Some(folder) => token_in(&folder, server),
         None => Ok(None),
@@ -25,18 +36,14 @@ pub(super) fn token_for(server: &str) -> Result<Option<String>, Failure> {
 }
 
 /// Keeps a token for a server, instead of the one before, and says where.
-pub(super) fn keep(server: &str, token: &str) -> Result<PathBuf, Failure> {
+pub(super) fn keep(server: &str, token: Token) -> Result<PathBuf, Failure> {
     keep_in(&folder()?, server, Some(token))
 }
 
-/// Forgets the token for a server. True if there was one.
-pub(super) fn forget(server: &str) -> Result<bool, Failure> {
-    let folder = folder()?;
-    let is_kept = token_in(&folder, server)?.is_some();
-    if is_kept {
-        keep_in(&folder, server, None)?;
-    }
-    Ok(is_kept)
+/// Forgets the token for a server.
+pub(super) fn forget(server: &str) -> Result<(), Failure> {
+    keep_in(&folder()?, server, None)?;
+    Ok(())
 }
 
 fn folder() -> Result<PathBuf, Failure> {
@@ -49,8 +56,11 @@ fn file_in(folder: &Path) -> PathBuf {
     folder.join("tokens.json")
 }
 
-fn token_in(folder: &Path, server: &str) -> Result<Option<String>, Failure> {
-    Ok(read(&file_in(folder))?.tokens.remove(server))
+fn token_in(folder: &Path, server: &str) -> Result<Option<Token>, Failure> {
+    let mut kept = read(&file_in(folder))?;
+    let is_given = kept.given.contains(server);
+    let secret = kept.tokens.remove(server);
+    Ok(secret.map(|secret| Token { secret, is_given }))
 }
 
 fn read(path: &Path) -> Result<Kept, Failure> {
@@ -77,13 +87,15 @@ fn read(path: &Path) -> Result<Kept, Failure> {
     serde_json::from_str(&text).map_err(not_ours)
 }
 
-fn keep_in(folder: &Path, server: &str, token: Option<&str>) -> Result<PathBuf, Failure> {
+fn keep_in(folder: &Path, server: &str, token: Option<Token>) -> Result<PathBuf, Failure> {
     let path = file_in(folder);
     let mut kept = read(&path)?;
-    match token {
-        Some(token) => kept.tokens.insert(server.into(), token.into()),
-        None => kept.tokens.remove(server),
-    };
+    kept.tokens.remove(server);
+    kept.given.remove(server);
+    if let Some(Token { secret, is_given }) = token {
+        kept.tokens.insert(server.into(), secret);
+        kept.given.extend(is_given.then(|| server.into()));
+    }
     let text = serde_json::to_string_pretty(&kept).expect("plain data");
     let explain = |error: io::Error| {
         Failure::Refused(format!("{} can't be written: {error}", path.display()))
@@ -117,17 +129,31 @@ fn write(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn made(secret: &str) -> Option<Token> {
+        Some(Token {
+            secret: secret.into(),
+            is_given: false,
+        })
+    }
+
+    fn given(secret: &str) -> Option<Token> {
+        made(secret).map(|token| Token {
+            is_given: true,
+            ..token
+        })
+    }
+
     #[test]
     fn a_token_is_kept_for_one_server_and_its_owner() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("config/boardcast");
         let (here, there) = ("http://localhost:3000", "http://localhost:30001");
         assert_eq!(token_in(&folder, here).unwrap(), None);
-        let path = keep_in(&folder, here, Some("bct_a")).unwrap();
-        keep_in(&folder, there, Some("bct_b")).unwrap();
-        keep_in(&folder, here, Some("bct_c")).unwrap();
-        assert_eq!(token_in(&folder, here).unwrap().as_deref(), Some("bct_c"));
-        assert_eq!(token_in(&folder, there).unwrap().as_deref(), Some("bct_b"));
+        let path = keep_in(&folder, here, given("bct_a")).unwrap();
+        keep_in(&folder, there, given("bct_b")).unwrap();
+        keep_in(&folder, here, made("bct_c")).unwrap();
+        assert_eq!(token_in(&folder, here).unwrap(), made("bct_c"));
+        assert_eq!(token_in(&folder, there).unwrap(), given("bct_b"));
         assert_eq!(token_in(&folder, "http://localhost").unwrap(), None);
         keep_in(&folder, here, None).unwrap();
         assert_eq!(token_in(&folder, here).unwrap(), None);
@@ -139,7 +165,7 @@ mod tests {
     #[test]
     fn what_others_can_read_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
-        let path = keep_in(folder.path(), "http://localhost:3000", Some("bct_a")).unwrap();
+        let path = keep_in(folder.path(), "http://localhost:3000", made("bct_a")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let why = token_in(folder.path(), "http://localhost:3000").unwrap_err();
         assert!(why.to_string().contains("chmod 600"), "{why}");

@@ -1,14 +1,16 @@
 //! `boardcast login` and `logout`: who the other commands are to a server. Signing in gives a session; with
-//! it a token named after this machine is made, and then the session ends.
+//! it a token named after this machine is made, and then the session ends. Logging out ends that token.
 
 use super::client::print::Output;
 use super::client::{Client, Failure};
+use super::kept::Token;
 use super::{client_of, kept, prompt};
 use crate::config::{LoginArgs, LogoutArgs};
 use boardcast_core::access::Scope;
 use boardcast_core::limits::TOKEN_NAME_CHARS_MAX;
 use serde::Deserialize;
 use serde_json::json;
+use std::io::Write as _;
 
 /// What the server says of who asks.
 #[derive(Deserialize)]
@@ -41,17 +43,18 @@ pub(super) fn sign_in(args: &LoginArgs) -> Result<(), Failure> {
             "{server} has no accounts, so there is nothing to sign in to; `boardcast init` switches them on"
         )));
     }
-    let token = if args.token_stdin {
+    let secret = if args.token_stdin {
         prompt::secret_from_stdin()?
     } else {
         new_token(&client, args)?
     };
-    let client = client_of(server).with_token(Some(token.clone()));
+    let client = client_of(server).with_token(Some(secret.clone()));
     let me: Me = client.get("/me")?.read()?;
     let user = me
         .user
         .ok_or_else(|| Failure::Refused(format!("{server} doesn't know whose token this is")))?;
-    let path = kept::keep(server, &token)?;
+    let is_given = args.token_stdin;
+    let path = kept::keep(server, Token { secret, is_given })?;
     Output::new(false).line(&format!(
         "The commands here are {} to {server} now. The token is kept in {}.",
         user.name,
@@ -61,13 +64,55 @@ pub(super) fn sign_in(args: &LoginArgs) -> Result<(), Failure> {
 
 pub(super) fn sign_out(args: &LogoutArgs) -> Result<(), Failure> {
     let server = &args.server.url;
-    Output::new(false).line(&if kept::forget(server)? {
-        format!(
-            "The token for {server} is forgotten here. Your account's page there ends it for good."
-        )
-    } else {
-        format!("There was no token for {server}.")
-    })
+    let kept = kept::token_for(server)?;
+    let in_environment = args.token.as_ref().filter(|token| !token.is_empty());
+    if in_environment.is_some_and(|token| kept.as_ref().is_none_or(|kept| kept.secret != *token)) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "BOARDCAST_TOKEN is not ended by this, and goes on saying who you are where it is set."
+        );
+    }
+    let done = match kept {
+        None => format!("There was no token for {server}."),
+        Some(token) => forget(server, token)?,
+    };
+    Output::new(false).line(&done)
+}
+
+/// A token that was made to be kept here ends; one that was given may be in use elsewhere. Either is
+/// forgotten, whatever the server says.
+fn forget(server: &str, token: Token) -> Result<String, Failure> {
+    if token.is_given {
+        kept::forget(server)?;
+        return Ok(format!(
+            "The token for {server} is forgotten here. It was given, so it is still good there; {REVOKING} ends it."
+        ));
+    }
+    let client = client_of(server).with_token(Some(token.secret));
+    let ended = client.change("DELETE", "/session", None);
+    kept::forget(server)?;
+    match ended {
+        Ok(_) => Ok(format!(
+            "The token for {server} is good for nothing any more, and forgotten here."
+        )),
+        Err(Failure::NotSignedIn) => Ok(format!(
+            "The token for {server} was good for nothing any more. It is forgotten here."
+        )),
+        Err(Failure::Refused(why)) => Err(Failure::Refused(still_good(&why))),
+        Err(Failure::Unreachable(why)) => Err(Failure::Unreachable(still_good(&why))),
+        Err(Failure::Unread) => Err(Failure::Unread),
+    }
+}
+
+/// How to end a token without having it.
+const REVOKING: &str =
+    "your account's page there, or `boardcast token revoke` where the data file is,";
+
+fn still_good(why: &str) -> String {
+    let name = token_name();
+    format!(
+        "{why}. The token is forgotten here, but still good there: {REVOKING} ends it. It is called \"{name}\""
+    )
 }
 
 fn new_token(client: &Client, args: &LoginArgs) -> Result<String, Failure> {

@@ -116,6 +116,13 @@ Examples:
 Kept in $XDG_CONFIG_HOME/boardcast or ~/.config/boardcast, for you alone; sent to this server, under
 this very URL, and nowhere else. BOARDCAST_TOKEN goes before it.";
 
+pub(super) const SIGNING_OUT: &str = "\
+The token ends on the server, with all that it has open, and is forgotten here. If the server can't
+be reached it is forgotten all the same; then the command says how to end it, and exits with 3.
+
+A token that `login --token-stdin` was given may be in use elsewhere: it is forgotten here, and stays
+good. So does one in BOARDCAST_TOKEN, which this command only points out.";
+
 pub(super) const MOVING: &str = "\
 Examples:
   boardcast move \"Water the plants\" Done

@@ -1,8 +1,12 @@
 //! The command line where there are accounts.
 
+use super::losing::expect_end;
 use super::{Credential, House, PASSWORD};
 use crate::app::TestApp;
 use crate::cli::{Ran, done, end, program, refused, run, url};
+use crate::stream::greet;
+use boardcast_sim::stream::EventStream;
+use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -65,12 +69,102 @@ async fn who_logs_in_is_known_to_that_server_until_they_log_out() {
     let bad = by_environment.env("BOARDCAST_TOKEN", "bct_bad").spawn();
     refused(&end(bad.expect("it starts")).await, 1, NOT_SIGNED_IN);
 
-    done(run_as(home, &server, &["logout"], "").await);
+    let token = kept_token(home, &server);
+    let board = "/boards/board-1/events";
+    let headers = [("authorization", format!("Bearer {token}"))];
+    let headers = headers
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let opened = EventStream::open(house.app.address(), board, &headers).await;
+    let (stream, _) = greet(opened.expect("a stream")).await;
+    let out = done(run_as(home, &server, &["logout"], "").await);
+    let says = "is good for nothing any more, and forgotten here.";
+    assert!(out.contains(says), "{out}");
+    expect_end(stream).await;
+    let tokens = house.get(&house.root, "/me/tokens").await.json();
+    assert_eq!(tokens["tokens"].as_array().map(Vec::len), Some(0));
+    house
+        .get(&Credential::Bearer(token), "/boards")
+        .await
+        .expect(401);
     refused(
         &run_as(home, &server, &["boards"], "").await,
         1,
         NOT_SIGNED_IN,
     );
+    let out = done(run_as(home, &server, &["logout"], "").await);
+    assert_eq!(out, format!("There was no token for {server}.\n"));
+    house.stop().await;
+}
+
+/// What a login has kept.
+fn kept_token(home: &Path, server: &str) -> String {
+    let kept = fs::read(home.join("boardcast/tokens.json")).expect("a file");
+    let kept: Value = serde_json::from_slice(&kept).expect("JSON");
+    kept["tokens"][server].as_str().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn who_logs_out_is_forgotten_here_whatever_the_server_says() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let sign_in = async || {
+        done(run_as(home, &server, &SIGN_IN, &format!("{PASSWORD}\n")).await);
+        Credential::Bearer(kept_token(home, &server))
+    };
+    // Somebody was quicker.
+    let token = sign_in().await;
+    house.delete(&token, "/session").await.expect(204);
+    let out = done(run_as(home, &server, &["logout"], "").await);
+    assert!(out.contains("was good for nothing any more."), "{out}");
+    // It is told how to end it where it can't be ended.
+    sign_in().await;
+    house.stop().await;
+    let out = run_as(home, &server, &["logout"], "").await;
+    assert_eq!((out.code, out.out.as_str()), (Some(3), ""), "{out:?}");
+    for says in [
+        "can't be reached",
+        "forgotten here, but still good there",
+        "account's page",
+        "boardcast token revoke",
+        "boardcast on ",
+    ] {
+        assert!(out.err.contains(says), "{out:?}");
+    }
+    let out = done(run_as(home, &server, &["logout"], "").await);
+    assert_eq!(out, format!("There was no token for {server}.\n"));
+}
+
+/// Others may use it: a token that was given, or stands in the environment, isn't ours to end.
+#[tokio::test]
+async fn only_a_token_that_login_made_is_ended() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let (_, by) = house.token(&house.root, "read").await;
+    let Credential::Bearer(token) = &by else {
+        unreachable!("a token");
+    };
+    let log_in = ["login", "--token-stdin"];
+    done(run_as(home, &server, &log_in, &format!("{token}\n")).await);
+    let out = done(run_as(home, &server, &["logout"], "").await);
+    assert!(out.contains("still good there"), "{out}");
+    house.get(&by, "/boards").await.expect(200);
+    done(run_as(home, &server, &SIGN_IN, &format!("{PASSWORD}\n")).await);
+    let made = Credential::Bearer(kept_token(home, &server));
+    let mut logout = program(&server, &["logout"]);
+    logout.env("XDG_CONFIG_HOME", home);
+    let logout = logout.env("BOARDCAST_TOKEN", token).spawn();
+    let out = end(logout.expect("it starts")).await;
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(
+        out.err.starts_with("BOARDCAST_TOKEN is not ended by this"),
+        "{out:?}"
+    );
+    assert!(!format!("{out:?}").contains(token));
+    house.get(&by, "/boards").await.expect(200);
+    house.get(&made, "/boards").await.expect(401);
     house.stop().await;
 }
 
