@@ -48,8 +48,8 @@ pub const SECURITY_LINES_PER_MINUTE: u64 = 10;
 /// Streams that each client address may have open (a setting's default): the browsers of everyone in a
 /// building, each of which has one.
 pub const STREAMS_PER_ADDRESS: usize = 500;
-/// Writes a second for each client address (a setting's default): many times what a person does, and
-/// a small part of what the writer can.
+/// Writes a second for each account, and for each client address without one (a setting's default):
+/// many times what a person does, and a small part of what the writer can.
 pub const WRITES_PER_SECOND: u32 = 50;
 /// Seconds whose writes may come at once: somebody who brings a list along.
 pub const WRITES_BURST_SECONDS: i64 = 10;

@@ -179,8 +179,9 @@ pub struct ServeArgs {
     #[arg(long, env = "BOARDCAST_INSECURE_OPEN", value_parser = BoolishValueParser::new())]
     pub insecure_open: bool,
 
-    /// Writes a second for each client address beyond this machine, ten times as many at once; 0 sets no
-    /// limit. Clients behind a proxy are told apart only if it is a trusted one.
+    /// Writes a second beyond this machine, for each account, and for each client address of those who
+    /// are not signed in; ten times as many at once; 0 sets no limit. Addresses behind a proxy are told
+    /// apart only if it is a trusted one.
     #[arg(
         long,
         env = "BOARDCAST_WRITES_PER_SECOND",

@@ -248,7 +248,7 @@ codes! {
     Invalid "invalid" UNPROCESSABLE_ENTITY "A field, parameter or header holds what it can't; `field` names it."
     UnknownReference "unknown_reference" UNPROCESSABLE_ENTITY "A field names what doesn't exist; `field` says which."
     KeyReused "key_reused" UNPROCESSABLE_ENTITY "The `Idempotency-Key` was used for another request."
-    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "More writes than one address is granted."
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "More writes than one account is granted, or one address of which nobody is known."
     TooManyTries "too_many_tries" TOO_MANY_REQUESTS "Wrong too often."
     TooManyTickets "too_many_tickets" TOO_MANY_REQUESTS "Too many tickets were drawn and not used."
     Internal "internal" INTERNAL_SERVER_ERROR "The server's fault; its log says what, under the request's id."
@@ -294,6 +294,8 @@ pub(super) enum Problem {
     CrossOrigin,
     /// More than this caller is granted.
     TooManyRequests {
+        /// Whether it is the account that is counted, and not the address.
+        is_known: bool,
         /// Seconds until there is room for another.
         wait_seconds: u64,
     },
@@ -394,8 +396,9 @@ impl Problem {
             Self::CrossOrigin => {
                 "A page of another site may not do this. If the site is yours, start the server with --public-url; if you trust it, with --allow-origin.".into()
             }
-            Self::TooManyRequests { wait_seconds } => {
-                format!("Too many requests from this address. Nothing happened; try again in {wait_seconds} s.")
+            Self::TooManyRequests { is_known, wait_seconds } => {
+                let whose = if *is_known { "by this account" } else { "from this address" };
+                format!("Too many requests {whose}. Nothing happened; try again in {wait_seconds} s.")
             }
             Self::HttpsNeeded => {
                 "A password may not travel over plain http, except on the machine itself. Use the https address.".into()
@@ -412,7 +415,7 @@ impl Problem {
 
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            Self::TooManyRequests { wait_seconds } => Some(*wait_seconds),
+            Self::TooManyRequests { wait_seconds, .. } => Some(*wait_seconds),
             Self::TooManyTries {
                 retry_after_seconds,
             } => Some(*retry_after_seconds),

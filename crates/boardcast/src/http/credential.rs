@@ -22,7 +22,11 @@ pub(super) async fn require(
     next: Next,
 ) -> Result<Response, Problem> {
     let peer = *Peer::of(request.extensions());
-    let asker = identify(&app, request.headers(), &peer, None).await?;
+    let asker = match request.extensions().get::<Asker>() {
+        // Who writes was asked already.
+        Some(asker) => asker.clone(),
+        None => identify(&app, request.headers(), &peer, None).await?,
+    };
     let is_open = *asker.access.caller() == Caller::Open;
     request.extensions_mut().insert(asker);
     let response = next.run(request).await;

@@ -166,7 +166,7 @@ pub fn router(app: App) -> Router {
         .fallback(assets::beside_page)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         // From the innermost layer out: a request passes them from the last line up.
-        // Whoever writes too much waits before anything is read.
+        // Whoever writes too much waits before anything but their credential is read.
         .layer(from_fn_with_state(app.clone(), rate::limit_writes))
         // A page of a site that was allowed may ask whether it may ask.
         .layer(from_fn_with_state(app.clone(), cors::permit))

@@ -1,26 +1,30 @@
-//! How much one caller may ask for: a token bucket for each, in a table of fixed size. Nothing is ever
+//! How much one caller may ask for: a token bucket for each, in a table of fixed size. Who is known is
+//! counted as their account, wherever they are and by whichever of its credentials, so that neighbours
+//! behind one address don't wait for each other; everybody else as their address. Nothing is ever
 //! evicted from it, so nobody can have their own bucket forgotten by bringing others: a caller's place
 //! follows from a secret hash, twice, and who shares one place with somebody has the other alone.
 //! Streams are never limited here.
 
 use super::answer::Problem;
 use super::security::Suspicion;
-use super::{App, Peer};
+use super::{App, Peer, credential};
 use crate::outside::{Outside, random_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use boardcast_core::limits::{RATE_PLACES, WRITES_BURST_SECONDS};
-use boardcast_core::model::Timestamp;
+use boardcast_core::model::{Timestamp, UserId};
 use http::Method;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// Whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// Whoever has this address or is in this network.
+pub(super) enum Caller<'a> {
+    /// Whoever has this address or is in this network, and nobody that is known.
     Address(IpAddr),
+    /// An account, by any of its sessions and tokens: it could make itself more of them.
+    Account(&'a UserId),
 }
 
 /// A limit, and how much of it each caller has used.
@@ -62,7 +66,7 @@ impl RateLimit {
     }
 
     /// Takes a token, or says how many seconds there will be none.
-    pub(super) fn take(&self, caller: Caller, now: Timestamp) -> Result<(), u64> {
+    pub(super) fn take(&self, caller: Caller<'_>, now: Timestamp) -> Result<(), u64> {
         let Rate { interval_us, burst } = self.rate;
         let now_us = now.0.saturating_mul(1_000);
         // Of a bucket that is empty. Were the clock set back, one could seem emptier than that.
@@ -87,15 +91,15 @@ impl RateLimit {
     }
 
     /// One place in each row.
-    fn places(&self, caller: Caller) -> [usize; 2] {
-        let hash = match caller {
-            Caller::Address(IpAddr::V4(address)) => {
-                blake3::keyed_hash(&self.secret, &address.octets())
-            }
-            Caller::Address(IpAddr::V6(address)) => {
-                blake3::keyed_hash(&self.secret, &address.octets())
-            }
+    fn places(&self, caller: Caller<'_>) -> [usize; 2] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        // The letter keeps an account from being taken for an address whose bytes its id spells.
+        match caller {
+            Caller::Address(IpAddr::V4(address)) => hasher.update(b"4").update(&address.octets()),
+            Caller::Address(IpAddr::V6(address)) => hasher.update(b"6").update(&address.octets()),
+            Caller::Account(id) => hasher.update(b"a").update(id.as_str().as_bytes()),
         };
+        let hash = hasher.finalize();
         let hash = hash.as_bytes();
         let place = |at: usize| {
             let bytes = [hash[at], hash[at + 1], hash[at + 2], hash[at + 3]];
@@ -105,27 +109,42 @@ impl RateLimit {
     }
 }
 
-/// The middleware before anything is read of a write. This machine's own address is not limited: who
-/// has it could stop the server as well, or is a proxy that wasn't named.
+/// The middleware before anything is read of a write but who sends it. This machine's own address is not
+/// limited: who has it could stop the server as well, or is a proxy that wasn't named.
 pub(super) async fn limit_writes(
     State(app): State<App>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let is_read = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
-    let peer = Peer::of(request.extensions());
+    let peer = *Peer::of(request.extensions());
     if let Some(writes) = &app.edge.writes
         && !is_read
         && !peer.address.is_loopback()
     {
+        // Whatever is wrong with a credential is for the route to say.
+        let asker = credential::identify(&app, request.headers(), &peer, None).await;
+        let asker = asker.ok().filter(|asker| asker.access.user_id().is_some());
+        let account = asker.as_ref().and_then(|asker| asker.access.user_id());
+        let caller = account.map_or(Caller::Address(peer.network()), Caller::Account);
         let now = app.engine.outside().now();
-        if let Err(wait_seconds) = writes.take(Caller::Address(peer.network()), now) {
-            let log = &app.edge.log;
-            log.note(Suspicion::TooManyWrites, peer.address, now);
-            return Err(Problem::TooManyRequests { wait_seconds });
+        if let Err(wait_seconds) = writes.take(caller, now) {
+            let is_known = account.is_some();
+            let suspicion = match is_known {
+                true => Suspicion::TooManyWritesOfOne,
+                false => Suspicion::TooManyWrites,
+            };
+            app.edge.log.note(suspicion, peer.address, now);
+            return Err(Problem::TooManyRequests {
+                is_known,
+                wait_seconds,
+            });
+        }
+        if let Some(asker) = asker {
+            request.extensions_mut().insert(asker);
         }
     }
     Ok(next.run(request).await)
@@ -155,12 +174,12 @@ mod tests {
         RateLimit::new(Rate::of_writes(2).unwrap(), &Fixed)
     }
 
-    fn address(text: &str) -> Caller {
+    fn address(text: &str) -> Caller<'static> {
         Caller::Address(text.parse().unwrap())
     }
 
     /// How many go through at a moment.
-    fn burst(limit: &RateLimit, caller: Caller, now_ms: i64) -> usize {
+    fn burst(limit: &RateLimit, caller: Caller<'_>, now_ms: i64) -> usize {
         let now = Timestamp(now_ms);
         (0..1_000)
             .take_while(|_| limit.take(caller, now).is_ok())
@@ -211,6 +230,23 @@ mod tests {
         assert_eq!(burst(&limit, caller, START - day), 0);
         assert_eq!(burst(&limit, caller, START - day + 10_000), 20);
         assert_eq!(burst(&limit, caller, START + day), 20);
+    }
+
+    #[test]
+    fn an_account_is_no_address_and_no_other_account() {
+        let limit = limit();
+        // The first one's letters are the bytes of the address.
+        let ids = ["1-2-", "user_2"].map(|id| UserId::parse(id).unwrap());
+        let callers = [
+            Caller::Account(&ids[0]),
+            Caller::Account(&ids[1]),
+            address("49.45.50.45"),
+            address("312d:322d::"),
+        ];
+        for caller in callers {
+            assert_eq!(burst(&limit, caller, START), 20, "{caller:?}");
+            assert_eq!(burst(&limit, caller, START), 0, "{caller:?}");
+        }
     }
 
     /// Bringing others along doesn't help, and they lose nothing by it.

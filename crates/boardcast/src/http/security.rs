@@ -16,8 +16,10 @@ pub(super) enum Suspicion {
     WrongHost,
     /// Sent a page of another site.
     CrossOrigin,
-    /// Wrote more than it may.
+    /// Wrote more than an address may.
     TooManyWrites,
+    /// Wrote more than an account may.
+    TooManyWritesOfOne,
     /// Opened more streams than it may.
     TooManyStreams,
     /// Sent a wrong login, password or code.
@@ -26,7 +28,7 @@ pub(super) enum Suspicion {
     TooManyTries,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 impl Suspicion {
     fn sentence(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Suspicion {
             Self::WrongHost => "refused a request for another host",
             Self::CrossOrigin => "refused a page of another site",
             Self::TooManyWrites => "refused a write: too many from this address",
+            Self::TooManyWritesOfOne => "refused a write: too many by one account",
             Self::TooManyStreams => "sent a stream away: too many from this address",
             Self::WrongSecret => "refused a wrong login, password or code",
             Self::TooManyTries => {

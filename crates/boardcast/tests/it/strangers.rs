@@ -1,7 +1,8 @@
-//! What one client beyond this machine may ask for. The tests come through a proxy that was named,
+//! What one client beyond this machine may ask for, and one account. The tests come through a proxy that was named,
 //! which is the only way to seem to come from elsewhere. Contract 2: 429 with `Retry-After`, and nothing
 //! happened.
 
+use crate::accounts::{Credential, House, Place};
 use crate::app::{PATIENCE, TestApp, TimeSpan};
 use crate::program::{BINARY, place};
 use crate::stream::next;
@@ -110,6 +111,102 @@ async fn nobody_gets_more_by_pretending_to_be_somebody_else() {
     }
     assert!(refused > 50, "{refused} of 100");
     app.stop().await;
+}
+
+/// The office and its proxy: one of them writes too much, and nobody else waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_waits_for_nobody_who_shares_their_address() {
+    let house = House::around(start().await).await;
+    let (ada, ben) = (house.person("ada").await, house.person("ben").await);
+    let (_, token) = house.token(&ben.by, "write").await;
+    let places = [house.place(&ada.by).await, house.place(&ben.by).await];
+    let office = "203.0.113.9";
+    let refused = use_up_by(&house, &ada.by, &places[0], office).await;
+    let refused = refused.expect(429);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(says(&refused), "Too many requests by this account");
+    for by in [&ben.by, &token] {
+        add_by(&house, by, &places[1], office).await.expect(201);
+    }
+    // Nor do those who aren't known, and they are counted together.
+    let dead = Credential::Bearer("bct_nonsense".into());
+    let stranger = use_up_by(&house, &dead, &places[0], office).await;
+    let stranger = stranger.expect(429);
+    assert_eq!(says(&stranger), "Too many requests from this address");
+    let nobody = add_by(&house, &Credential::None, &places[0], office).await;
+    assert!(matches!(nobody.status, 401 | 429), "{}", nobody.text());
+    add_by(&house, &ben.by, &places[1], office)
+        .await
+        .expect(201);
+    // A page of another site uses up nothing of whom it would pretend to be.
+    for _ in 0..50 {
+        let forged = ben
+            .by
+            .on(write(office))
+            .header("origin", "https://evil.example");
+        house.app.send(forged).await.expect(403);
+    }
+    add_by(&house, &ben.by, &places[1], office)
+        .await
+        .expect(201);
+    house.stop().await;
+}
+
+/// Addresses, sessions and tokens are cheap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_gets_no_more_by_changing_what_it_comes_from_or_is_known_by() {
+    let house = House::around(start().await).await;
+    let ada = house.person("ada").await;
+    let place = house.place(&ada.by).await;
+    let mut known_by = vec![ada.by.clone(), house.sign_in(&ada).await];
+    for _ in 0..8 {
+        known_by.push(house.token(&ada.by, "write").await.1);
+    }
+    use_up_by(&house, &ada.by, &place, "203.0.113.9").await;
+    let mut refused = 0;
+    for n in 0..100 {
+        let by = &known_by[n % known_by.len()];
+        let answer = add_by(&house, by, &place, &format!("198.51.100.{n}")).await;
+        refused += usize::from(answer.status == 429);
+    }
+    assert!(refused > 50, "{refused} of 100");
+    // Reading is nobody's limit, and neither is this machine.
+    let read = Request::new("GET", "/boards").header("X-Forwarded-For", "198.51.100.1");
+    house.send(&ada.by, read).await.expect(200);
+    for _ in 0..20 {
+        add_by(&house, &ada.by, &place, "").await.expect(201);
+    }
+    house.app.clock().jump(TimeSpan::hours(1));
+    add_by(&house, &ada.by, &place, "198.51.100.1")
+        .await
+        .expect(201);
+    house.stop().await;
+}
+
+/// Its first sentence.
+fn says(refused: &Answer) -> String {
+    let detail = refused.json()["detail"].to_string();
+    let (first, _) = detail.split_once('.').expect("a sentence");
+    first.trim_start_matches('"').to_owned()
+}
+
+async fn add_by(house: &House, by: &Credential, place: &Place, from: &str) -> Answer {
+    let task = json!({ "listId": place.list, "title": "x" });
+    let request = Request::new("POST", "/tasks").json(&task);
+    house
+        .send(by, request.header("X-Forwarded-For", from))
+        .await
+}
+
+/// [`use_up`] as somebody, or as nobody who may.
+async fn use_up_by(house: &House, by: &Credential, place: &Place, from: &str) -> Answer {
+    for _ in 0..1_000 {
+        let answer = add_by(house, by, place, from).await;
+        if !matches!(answer.status, 201 | 401) {
+            return answer;
+        }
+    }
+    panic!("{by:?} was never refused");
 }
 
 /// As every program on this machine, the load of the tests among them.
