@@ -140,6 +140,43 @@ async fn a_token_beside_a_cookie_signs_out_alone() {
     house.stop().await;
 }
 
+/// Whatever of it is still on its way happened before that, and was answered, or never happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_signs_out_amid_what_it_asks_for() {
+    const WRITES: usize = 40;
+    let house = House::start().await;
+    let ada = house.person("ada").await;
+    let place = house.place(&ada.by).await;
+    let (_, token) = house.token(&ada.by, "write").await;
+    let add = |n: usize| {
+        let task = json!({ "listId": place.list, "title": format!("Task {n}") });
+        let request = Request::new("POST", "/tasks").json(&task);
+        token.on(request.header("Idempotency-Key", format!("k{n}")))
+    };
+    let sign_out = || token.on(Request::new("DELETE", "/session"));
+    let writes = (0..WRITES).map(|n| {
+        let request = if n % 20 == 10 { sign_out() } else { add(n) };
+        house.app.send(request)
+    });
+    let answers = futures_util::future::join_all(writes).await;
+    let count = |status: u16| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    assert_eq!(count(204), 1, "it ended once");
+    assert_eq!(count(201) + count(204) + count(401), WRITES);
+    for n in (0..WRITES).filter(|n| n % 20 != 10) {
+        house.app.send(add(n)).await.expect(401);
+    }
+    let board = house
+        .get(&ada.by, &format!("/boards/{}", place.board))
+        .await;
+    assert_eq!(board.text().matches("\"Task ").count(), count(201));
+    house.stop().await;
+}
+
 /// What it wrote is done; what is sent again by it is nobody's.
 #[tokio::test]
 async fn a_token_that_has_signed_out_gets_no_kept_answer() {
