@@ -61,6 +61,8 @@ pub enum Spot {
     BodyNotCut,
     /// A mistake: of the streams of a session that ends the first one is cut.
     StreamForgotten,
+    /// A mistake: switching accounts on ends no stream of before.
+    OpenModeGoesOn,
     /// A mistake: a cursor that stands in memory is not judged for rights.
     ReplayNotJudged,
     /// A mistake: a board is given out by rights from before it was read.

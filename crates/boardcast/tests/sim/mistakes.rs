@@ -272,6 +272,12 @@ fn a_session_that_ends_and_forgets_one_of_its_streams_is_found() {
 }
 
 #[test]
+fn a_stream_that_outlives_the_switch_to_accounts_is_found() {
+    let says = [&SHOWN[..], &[ANSWERED_TOO_SOON]].concat();
+    check_found_with_accounts(Mistake::OpenModeGoesOn, &says);
+}
+
+#[test]
 fn rights_that_are_read_outside_the_transaction_are_found() {
     let says = [
         "who might not",

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 /// In one world of so many accounts are on.
 const ACCOUNTS_ONE_IN: u64 = 4;
+/// In one of so many of these they are switched on when it is under way.
+const SWITCHES_ONE_IN: u64 = 3;
 
 /// What can go wrong outside the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +114,7 @@ pub(crate) enum Mistake {
     LostBoardGoesOn,
     ScopeIgnored,
     StreamForgotten,
+    OpenModeGoesOn,
 }
 
 /// The way by which a stream of one board comes.
@@ -163,6 +166,8 @@ pub(crate) struct Swarm {
     pub(crate) snapshots_bytes_max: usize,
     /// Draws that belong to people, where accounts are on. A seed is the same in all else without them.
     pub(crate) people: Option<Random>,
+    /// The step at which accounts are switched on, if anybody comes before that.
+    pub(crate) switches_at: Option<u64>,
     /// Of so many streams of one board one is a body; 0: none, 1: all.
     bodies_one_in: u64,
     ways: Random,
@@ -196,8 +201,12 @@ impl Swarm {
         });
         let mut people = Random::new(!run.seed);
         let has_accounts = people.one_in(ACCOUNTS_ONE_IN);
+        // Of its own, so that a seed is the same in all else.
+        let mut switch = Random::new(run.seed.rotate_left(32));
+        let switches = switch.one_in(SWITCHES_ONE_IN);
         Self {
             people: run.accounts.unwrap_or(has_accounts).then_some(people),
+            switches_at: switches.then(|| 1 + switch.below(100)),
             steps: run.steps.unwrap_or(steps),
             clients: 1 + random.below(6) as usize,
             retention: Retention {

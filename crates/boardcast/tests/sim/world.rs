@@ -15,7 +15,6 @@ use crate::disk::{Disk, Image};
 use crate::fanout::Work;
 use crate::gates::Gates;
 use crate::nature::Nature;
-use crate::people::People;
 use crate::server::Server;
 use crate::swarm::{Fault, Mistake, Run, Swarm};
 use crate::trace::Trace;
@@ -153,9 +152,8 @@ impl<'a> World<'a> {
             let wish = self.ids.create_list_on(board, &mut random, &self.chronicle);
             self.carry_out_now(wish);
         }
-        if let Some(random) = self.swarm.people.take() {
-            self.accounts = Some(Box::new(Accounts::new(People::new(random))));
-            self.set_up();
+        if self.swarm.switches_at.is_none() {
+            self.switch_accounts_on();
         }
         self.audit();
         self.swarm.is_calm = false;
@@ -168,6 +166,10 @@ impl<'a> World<'a> {
 
     fn step(&mut self) {
         self.steps += 1;
+        if self.swarm.switches_at == Some(self.steps) {
+            self.switch_accounts_on();
+            self.audit();
+        }
         let ms = self.random.below(self.swarm.pace_ms);
         self.pass_time(ms);
         match self.random.below(100) {
@@ -201,7 +203,7 @@ impl<'a> World<'a> {
         }
         if self.comes(Fault::Revoke) {
             let choice = self.swarm.random(Fault::Revoke).draw();
-            if choice.is_multiple_of(2) || self.accounts.is_some() {
+            if choice.is_multiple_of(2) || self.is_of_people() {
                 let is_somebody = self.server().fanout.cut_one(choice);
                 self.trace
                     .note(format_args!("  of somebody: {is_somebody}"));

@@ -8,10 +8,11 @@ mod watching;
 mod writes;
 
 use super::World;
-use crate::clients::BOARDS;
+use crate::clients::{BOARDS, State};
 use crate::people::{self, AUDITOR, People, USERS};
 use crate::server::Asked;
 use crate::tasks::Flag;
+use boardcast::sabotage::{Spot, disarm};
 use boardcast::store::PeopleAnswer;
 use boardcast_core::access::{Access, Caller};
 use boardcast_core::cursor::Cursor;
@@ -104,8 +105,37 @@ impl World<'_> {
 
     // The beginning.
 
+    /// Whether accounts are on, or will be.
+    pub(super) fn is_of_people(&self) -> bool {
+        self.accounts.is_some() || self.swarm.people.is_some()
+    }
+
+    /// Open mode is over, for good, for whoever watches by it. Nothing goes wrong meanwhile; and what
+    /// was asked by it and not answered is nobody's any more.
+    pub(super) fn switch_accounts_on(&mut self) {
+        if self.swarm.people.is_none() {
+            return;
+        }
+        self.trace
+            .note(format_args!("{} accounts are switched on", self.now_ms));
+        let was_calm = std::mem::replace(&mut self.swarm.is_calm, true);
+        disarm(Spot::ReadFails);
+        self.settle();
+        for client in &mut self.clients {
+            if matches!(client.state, State::Again { .. }) {
+                client.state = State::Idle;
+            }
+        }
+        self.chronicle.forget_keys(&[]);
+        self.copy = None;
+        let people = self.swarm.people.take().map(People::new);
+        self.accounts = people.map(|people| Box::new(Accounts::new(people)));
+        self.set_up();
+        self.swarm.is_calm = was_calm;
+    }
+
     /// Switches accounts on: a few people who are something on most boards, each signed in.
-    pub(super) fn set_up(&mut self) {
+    fn set_up(&mut self) {
         let first = self.accounts().people.new_session(USERS[0]);
         let nobody = Access::of(Caller::Nobody);
         self.ask_now(&nobody, people::set_up(USERS[0], &first));

@@ -4,7 +4,7 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 24] = [
+const ALWAYS: [(Mistake, Spot); 25] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
@@ -29,6 +29,7 @@ const ALWAYS: [(Mistake, Spot); 24] = [
     (Mistake::LostBoardGoesOn, Spot::LostBoardGoesOn),
     (Mistake::ScopeIgnored, Spot::ScopeIgnored),
     (Mistake::StreamForgotten, Spot::StreamForgotten),
+    (Mistake::OpenModeGoesOn, Spot::OpenModeGoesOn),
 ];
 
 pub(super) fn arm_mistake(mistake: Option<Mistake>) {

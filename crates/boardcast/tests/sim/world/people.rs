@@ -175,7 +175,8 @@ impl World<'_> {
             Looked::Waits => {}
             Looked::Joins(stream) => {
                 let flag = Arc::clone(&watcher.flag);
-                let badge = self.accounts.as_ref().map(|_| watcher.badge.clone());
+                let badge = watcher.badge.clone();
+                let badge = self.is_of_people().then_some(badge);
                 let board = stream.seat.board_id().as_str().to_owned();
                 if !self.may_see(&self.watchers[at].badge, &board) {
                     let sentence = format!("{} joins without rights", self.watchers[at].name);
