@@ -11,6 +11,7 @@ use boardcast_core::limits::TOKEN_NAME_CHARS_MAX;
 use serde::Deserialize;
 use serde_json::json;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 /// What the server says of who asks.
 #[derive(Deserialize)]
@@ -48,18 +49,33 @@ pub(super) fn sign_in(args: &LoginArgs) -> Result<(), Failure> {
     } else {
         new_token(&client, args)?
     };
-    let client = client_of(server).with_token(Some(secret.clone()));
+    let token = Token {
+        secret,
+        is_given: args.token_stdin,
+    };
+    let (name, path, before) = match keep(server, &token) {
+        Ok(kept) => kept,
+        Err(failure) => return Err(left_behind(server, token, failure)),
+    };
+    if let Some(before) = before.filter(|before| before.secret != token.secret) {
+        end(server, before)?;
+    }
+    let path = path.display();
+    Output::new(false).line(&format!(
+        "The commands here are {name} to {server} now. The token is kept in {path}."
+    ))
+}
+
+/// Keeps a token, and says whose it is, where it stands, and which one stood there before.
+fn keep(server: &str, token: &Token) -> Result<(String, PathBuf, Option<Token>), Failure> {
+    let client = client_of(server).with_token(Some(token.secret.clone()));
     let me: Me = client.get("/me")?.read()?;
     let user = me
         .user
         .ok_or_else(|| Failure::Refused(format!("{server} doesn't know whose token this is")))?;
-    let is_given = args.token_stdin;
-    let path = kept::keep(server, Token { secret, is_given })?;
-    Output::new(false).line(&format!(
-        "The commands here are {} to {server} now. The token is kept in {}.",
-        user.name,
-        path.display()
-    ))
+    let before = kept::token_for(server)?;
+    let path = kept::keep(server, token.clone())?;
+    Ok((user.name, path, before))
 }
 
 pub(super) fn sign_out(args: &LogoutArgs) -> Result<(), Failure> {
@@ -82,25 +98,49 @@ pub(super) fn sign_out(args: &LogoutArgs) -> Result<(), Failure> {
 /// A token that was made to be kept here ends; one that was given may be in use elsewhere. Either is
 /// forgotten, whatever the server says.
 fn forget(server: &str, token: Token) -> Result<String, Failure> {
-    if token.is_given {
-        kept::forget(server)?;
-        return Ok(format!(
+    let ended = end(server, token);
+    kept::forget(server)?;
+    Ok(match ended? {
+        Ended::Now => {
+            format!("The token for {server} is good for nothing any more, and forgotten here.")
+        }
+        Ended::Before => {
+            format!("The token for {server} was good for nothing any more. It is forgotten here.")
+        }
+        Ended::NotOurs => format!(
             "The token for {server} is forgotten here. It was given, so it is still good there; {REVOKING} ends it."
-        ));
+        ),
+    })
+}
+
+/// How a token came to its end.
+enum Ended {
+    Now,
+    Before,
+    /// It goes on: it was given.
+    NotOurs,
+}
+
+/// Ends a token on the server, or says that it is still good there.
+fn end(server: &str, token: Token) -> Result<Ended, Failure> {
+    if token.is_given {
+        return Ok(Ended::NotOurs);
     }
     let client = client_of(server).with_token(Some(token.secret));
-    let ended = client.change("DELETE", "/session", None);
-    kept::forget(server)?;
-    match ended {
-        Ok(_) => Ok(format!(
-            "The token for {server} is good for nothing any more, and forgotten here."
-        )),
-        Err(Failure::NotSignedIn) => Ok(format!(
-            "The token for {server} was good for nothing any more. It is forgotten here."
-        )),
+    match client.change("DELETE", "/session", None) {
+        Ok(_) => Ok(Ended::Now),
+        Err(Failure::NotSignedIn) => Ok(Ended::Before),
         Err(Failure::Refused(why)) => Err(Failure::Refused(still_good(&why))),
         Err(Failure::Unreachable(why)) => Err(Failure::Unreachable(still_good(&why))),
         Err(Failure::Unread) => Err(Failure::Unread),
+    }
+}
+
+/// Why a new token could not be kept. It ends, so that nothing is left of it.
+fn left_behind(server: &str, token: Token, why: Failure) -> Failure {
+    match end(server, token) {
+        Ok(_) => why,
+        Err(still_good) => still_good,
     }
 }
 
@@ -111,7 +151,7 @@ const REVOKING: &str =
 fn still_good(why: &str) -> String {
     let name = token_name();
     format!(
-        "{why}. The token is forgotten here, but still good there: {REVOKING} ends it. It is called \"{name}\""
+        "{why}. The token is not kept here any more, but still good there: {REVOKING} ends it. It is called \"{name}\""
     )
 }
 

@@ -109,7 +109,8 @@ file, and nobody else.";
 pub(super) const SIGNING_IN: &str = "\
 Examples:
   boardcast login
-      Asks for login and password, and keeps a token named after this machine.
+      Asks for login and password, and keeps a token named after this machine; the one it
+      made here before ends.
   boardcast login --server https://board.example.org --token-stdin < token.txt
       Keeps a token that you have.
 

@@ -97,6 +97,46 @@ async fn who_logs_in_is_known_to_that_server_until_they_log_out() {
     house.stop().await;
 }
 
+/// A token that nobody has any more is nobody's to use.
+#[tokio::test]
+async fn a_login_leaves_no_token_behind_that_is_not_kept() {
+    let house = House::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let (home, server) = (home.path(), url(&house.app));
+    let count = async || {
+        let tokens = house.get(&house.root, "/me/tokens").await.json();
+        tokens["tokens"].as_array().map(Vec::len)
+    };
+    let sign_in = async || run_as(home, &server, &SIGN_IN, &format!("{PASSWORD}\n")).await;
+    for _ in 0..3 {
+        done(sign_in().await);
+        assert_eq!(count().await, Some(1));
+    }
+    // One that was given is not its own to end.
+    let (_, given) = house.token(&house.root, "read").await;
+    let Credential::Bearer(secret) = &given else {
+        unreachable!("a token");
+    };
+    let log_in = ["login", "--token-stdin"];
+    done(run_as(home, &server, &log_in, &format!("{secret}\n")).await);
+    assert_eq!(count().await, Some(1));
+    done(sign_in().await);
+    house.get(&given, "/boards").await.expect(200);
+    assert_eq!(count().await, Some(2));
+    // Nor does the same one given again end itself.
+    let token = kept_token(home, &server);
+    done(run_as(home, &server, &log_in, &format!("{token}\n")).await);
+    assert_eq!(count().await, Some(2));
+    // It can't be kept where no folder can be.
+    let nowhere = home.join("a file");
+    fs::write(&nowhere, "").expect("a file");
+    let ran = run_as(&nowhere, &server, &SIGN_IN, &format!("{PASSWORD}\n")).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("can't be written"), "{ran:?}");
+    assert_eq!(count().await, Some(2));
+    house.stop().await;
+}
+
 /// What a login has kept.
 fn kept_token(home: &Path, server: &str) -> String {
     let kept = fs::read(home.join("boardcast/tokens.json")).expect("a file");
@@ -125,7 +165,7 @@ async fn who_logs_out_is_forgotten_here_whatever_the_server_says() {
     assert_eq!((out.code, out.out.as_str()), (Some(3), ""), "{out:?}");
     for says in [
         "can't be reached",
-        "forgotten here, but still good there",
+        "not kept here any more, but still good there",
         "account's page",
         "boardcast token revoke",
         "boardcast on ",
