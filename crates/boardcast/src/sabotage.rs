@@ -63,6 +63,10 @@ pub enum Spot {
     StreamForgotten,
     /// A mistake: switching accounts on ends no stream of before.
     OpenModeGoesOn,
+    /// A mistake: a ticket that lets somebody in stays good.
+    TicketStays,
+    /// A mistake: a ticket doesn't end by itself.
+    TicketNeverEnds,
     /// A mistake: a cursor that stands in memory is not judged for rights.
     ReplayNotJudged,
     /// A mistake: a board is given out by rights from before it was read.

@@ -4,6 +4,7 @@
 
 use super::secret::{Kind, Secret};
 use crate::outside::Outside;
+use crate::sabotage::{self, Spot};
 use boardcast_core::access::Access;
 use boardcast_core::limits::{TICKET_SECONDS, TICKETS_MAX, TICKETS_PER_CALLER_MAX};
 use boardcast_core::model::BoardId;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub struct Tickets(Mutex<BTreeMap<[u8; 32], Ticket>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ticket {
     access: Access,
     boards: Vec<BoardId>,
@@ -61,7 +62,11 @@ impl Tickets {
         let hash = Secret::parse(Kind::Ticket, text)?.hash().0;
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ticket = tickets.remove(&hash)?;
-        let fits = now < ticket.ends && boards.iter().all(|board| ticket.boards.contains(board));
+        if sabotage::hits(Spot::TicketStays) {
+            tickets.insert(hash, ticket.clone());
+        }
+        let is_over = now >= ticket.ends && !sabotage::hits(Spot::TicketNeverEnds);
+        let fits = !is_over && boards.iter().all(|board| ticket.boards.contains(board));
         fits.then_some(ticket.access)
     }
 }

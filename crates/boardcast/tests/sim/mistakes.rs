@@ -278,6 +278,13 @@ fn a_stream_that_outlives_the_switch_to_accounts_is_found() {
 }
 
 #[test]
+fn a_ticket_that_lets_in_twice_or_for_ever_is_found() {
+    let says = ["was let in by a bad ticket"];
+    check_found_with_accounts(Mistake::TicketStays, &says);
+    check_found_in(None, true, Mistake::TicketNeverEnds, &says);
+}
+
+#[test]
 fn rights_that_are_read_outside_the_transaction_are_found() {
     let says = [
         "who might not",

@@ -115,6 +115,8 @@ pub(crate) enum Mistake {
     ScopeIgnored,
     StreamForgotten,
     OpenModeGoesOn,
+    TicketStays,
+    TicketNeverEnds,
 }
 
 /// The way by which a stream of one board comes.
@@ -166,6 +168,8 @@ pub(crate) struct Swarm {
     pub(crate) snapshots_bytes_max: usize,
     /// Draws that belong to people, where accounts are on. A seed is the same in all else without them.
     pub(crate) people: Option<Random>,
+    /// Draws that belong to tickets.
+    pub(crate) tickets: Random,
     /// The step at which accounts are switched on, if anybody comes before that.
     pub(crate) switches_at: Option<u64>,
     /// Of so many streams of one board one is a body; 0: none, 1: all.
@@ -207,6 +211,7 @@ impl Swarm {
         Self {
             people: run.accounts.unwrap_or(has_accounts).then_some(people),
             switches_at: switches.then(|| 1 + switch.below(100)),
+            tickets: switch.fork(),
             steps: run.steps.unwrap_or(steps),
             clients: 1 + random.below(6) as usize,
             retention: Retention {

@@ -6,7 +6,7 @@ use crate::server::{Answering, Asked, Server};
 use crate::sockets::{Arrived, Receiver};
 use crate::swarm::Way;
 use crate::tasks::{Flag, at_once};
-use crate::world::Gaps;
+use crate::world::{Gaps, Ticket};
 use axum::body::Body;
 use axum::response::Response;
 use boardcast::live::Hangup;
@@ -45,6 +45,8 @@ pub(crate) struct Watcher {
     pub(crate) stuck_until: u64,
     /// By what it is known.
     pub(crate) badge: Badge,
+    /// Shows this instead, until its stream has begun.
+    pub(crate) ticket: Option<Ticket>,
     /// What it could not see at some time since it asked.
     pub(crate) gaps: Gaps,
     /// Boards that were made anew since it asked.
@@ -138,6 +140,7 @@ impl Watcher {
             flag: Arc::default(),
             stuck_until: 0,
             badge: Badge::Nobody,
+            ticket: None,
             gaps: Gaps::default(),
             past: BTreeSet::new(),
             shown: Vec::new(),
@@ -152,13 +155,22 @@ impl Watcher {
 
     /// Asks for its stream, after the last event it has.
     pub(crate) fn request(&self) -> Asked {
-        let wish = if self.asks_snapshot { "snapshot=1" } else { "" };
-        let path = match &self.judge {
-            Judge::One(_) => format!("/boards/{}/events?{wish}", self.boards[0]),
-            Judge::Many(_) => format!("/events?boards={}&{wish}", self.boards.join(",")),
+        let mut path = match &self.judge {
+            Judge::One(_) => format!("/boards/{}/events?", self.boards[0]),
+            Judge::Many(_) => format!("/events?boards={}&", self.boards.join(",")),
+        };
+        if self.asks_snapshot {
+            path += "snapshot=1&";
+        }
+        let header = match &self.ticket {
+            Some(ticket) => {
+                path += &format!("ticket={}", ticket.secret);
+                None
+            }
+            None => people::header(&self.badge),
         };
         let asked = Asked::new("GET", path.trim_end_matches(['?', '&']));
-        let asked = match people::header(&self.badge) {
+        let asked = match header {
             Some((name, value)) => asked.header(name, value),
             None => asked,
         };
@@ -242,6 +254,11 @@ impl Watcher {
         matches!(self.line, Line::Open(Delivery::Body(_), _))
             && self.has_begun
             && at_once(self.hangup.hung_up()).is_none()
+    }
+
+    /// Whether something came of the stream that it asked for last.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     pub(crate) fn is_open(&self) -> bool {

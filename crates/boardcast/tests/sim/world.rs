@@ -26,7 +26,7 @@ use boardcast_sim::chronicle::{Chronicle, Moment};
 use boardcast_sim::random::Random;
 use harm::{arm_mistake, provoke};
 
-pub(crate) use accounts::Gaps;
+pub(crate) use accounts::{Gaps, Ticket};
 pub(crate) use harm::disarm_mistakes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 
 mod reading;
 mod recall;
+mod tickets;
 mod watching;
 mod writes;
 
@@ -26,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+pub(crate) use tickets::Ticket;
 pub(crate) use watching::Gaps;
 use writes::Judged;
 
@@ -54,6 +56,7 @@ pub(super) struct Accounts {
     readers: Vec<Reader>,
     /// Places of boards since they were made, if that was seen.
     places: BTreeMap<String, BTreeSet<String>>,
+    tickets: tickets::Tickets,
     /// Where each board stands.
     heads: BTreeMap<String, u64>,
     auditor: Badge,
@@ -77,6 +80,7 @@ impl Accounts {
             judged: BTreeMap::new(),
             readers: Vec::new(),
             places: BTreeMap::new(),
+            tickets: tickets::Tickets::default(),
             heads: BTreeMap::new(),
             auditor: Badge::Nobody,
             writers: BTreeMap::new(),

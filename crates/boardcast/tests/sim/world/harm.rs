@@ -4,7 +4,7 @@
 use crate::swarm::{Fault, Mistake, Swarm};
 use boardcast::sabotage::{Harm, Spot, arm, disarm};
 
-const ALWAYS: [(Mistake, Spot); 25] = [
+const ALWAYS: [(Mistake, Spot); 27] = [
     (Mistake::ResumeOffByOne, Spot::ResumeOffByOne),
     (Mistake::RankCollision, Spot::RankCollision),
     (Mistake::OldCursorsStayGood, Spot::OldCursorsStayGood),
@@ -30,6 +30,8 @@ const ALWAYS: [(Mistake, Spot); 25] = [
     (Mistake::ScopeIgnored, Spot::ScopeIgnored),
     (Mistake::StreamForgotten, Spot::StreamForgotten),
     (Mistake::OpenModeGoesOn, Spot::OpenModeGoesOn),
+    (Mistake::TicketStays, Spot::TicketStays),
+    (Mistake::TicketNeverEnds, Spot::TicketNeverEnds),
 ];
 
 pub(super) fn arm_mistake(mistake: Option<Mistake>) {

@@ -122,6 +122,7 @@ impl World<'_> {
             self.turn();
         }
         self.badge_of_watcher(at);
+        self.ticket_of_watcher(at);
         let way = self.swarm.way();
         let server = self.server.as_mut().expect("it runs");
         self.watchers[at].open(server, way);

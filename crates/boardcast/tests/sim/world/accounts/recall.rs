@@ -47,6 +47,7 @@ impl World<'_> {
         let accounts = self.accounts();
         accounts.events.clear();
         accounts.heads.clear();
+        accounts.tickets.are_forgotten();
         accounts.people.ahead = None;
         let mut candidates = vec![accounts.people.rights.clone()];
         if was_in_turn {

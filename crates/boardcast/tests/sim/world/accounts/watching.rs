@@ -48,20 +48,27 @@ impl World<'_> {
         }
         watcher.is_reader = people.random.one_in(2);
         watcher.past.clear();
+        self.note_gaps(at);
+    }
+
+    /// What a watcher that asks now can't see from the beginning.
+    pub(super) fn note_gaps(&mut self, at: usize) {
+        let rights = &self.accounts.as_ref().expect("on").people.rights;
+        let watcher = &mut self.watchers[at];
         watcher.gaps = Gaps::default();
-        watcher
-            .gaps
-            .note(&people.rights, &watcher.badge, &watcher.boards);
+        let boards = &watcher.boards;
+        watcher.gaps.note(rights, &watcher.badge, boards);
     }
 
     /// Bytes came to a watcher as a body: it may have them at this moment.
     pub(crate) fn judge_watcher(&mut self, at: usize, has_come: bool) {
         let shown = std::mem::take(&mut self.watchers[at].shown);
         let gone = std::mem::take(&mut self.watchers[at].gone);
-        let watcher = &self.watchers[at];
         if self.accounts.is_none() {
             return;
         }
+        self.judge_ticket(at);
+        let watcher = &self.watchers[at];
         let mut wrong = Vec::new();
         let is_body = matches!(watcher.line, Line::Open(..)) && !watcher.has_socket();
         if is_body && has_come {
@@ -101,9 +108,10 @@ impl World<'_> {
             watcher.gaps.boards.contains(board) || self.may_be_gone.contains(board)
         };
         let has_lost_all = watcher.boards.iter().all(has_lost);
+        let is_out = watcher.gaps.is_out || self.has_no_good_ticket(at);
         match (status, watcher.last_id().is_some()) {
-            (204, true) => watcher.gaps.is_out || has_lost_all,
-            (401, false) => watcher.gaps.is_out,
+            (204, true) => is_out || has_lost_all,
+            (401, false) => is_out,
             (404, false) => has_lost_all,
             _ => false,
         }
