@@ -12,7 +12,7 @@ use boardcast_sim::cursor::seq_of;
 use boardcast_sim::program::Program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -252,6 +252,7 @@ fn cookie_of(answer: &Answer) -> String {
 pub(crate) struct Writer {
     stop: watch::Sender<bool>,
     large: Arc<AtomicBool>,
+    pen: Arc<Mutex<()>>,
     task: JoinHandle<()>,
 }
 
@@ -259,8 +260,24 @@ impl Writer {
     pub(crate) fn start(board: &Board) -> Writer {
         let (stop, stopped) = watch::channel(false);
         let large = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(write(board.client(), stopped, Arc::clone(&large)));
-        Writer { stop, large, task }
+        let pen = Arc::new(Mutex::new(()));
+        let writing = write(
+            board.client(),
+            stopped,
+            Arc::clone(&large),
+            Arc::clone(&pen),
+        );
+        Writer {
+            stop,
+            large,
+            pen,
+            task: tokio::spawn(writing),
+        }
+    }
+
+    /// Until what is given back is dropped nothing is written, and nothing is on its way.
+    pub(crate) async fn pause(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.pen).lock_owned().await
     }
 
     /// From now on much at once, or again little.
@@ -274,8 +291,14 @@ impl Writer {
     }
 }
 
-async fn write(client: Client, stopped: watch::Receiver<bool>, large: Arc<AtomicBool>) {
+async fn write(
+    client: Client,
+    stopped: watch::Receiver<bool>,
+    large: Arc<AtomicBool>,
+    pen: Arc<Mutex<()>>,
+) {
     for number in 1.. {
+        let held = pen.lock().await;
         let description = if large.load(Ordering::Relaxed) {
             "many words ".repeat(LARGE_CHARS / 11)
         } else {
@@ -291,6 +314,7 @@ async fn write(client: Client, stopped: watch::Receiver<bool>, large: Arc<Atomic
         {
             sleep(AGAIN).await;
         }
+        drop(held);
         if *stopped.borrow() {
             return;
         }

@@ -125,9 +125,12 @@ async fn happen(
         Scenario::Slow => hold_back(board, watchers, writer).await,
         Scenario::Revoked => {
             for credential in credentials {
-                board.revoke(credential).await;
+                // So that the very next event is one that they may not see.
+                let _still = writer.pause().await;
                 last_allowed.push(board.head().await);
+                board.revoke(credential).await;
             }
+            grow_by(SOME, board).await;
         }
     }
     last_allowed
@@ -139,13 +142,18 @@ async fn hold_back(board: &Board, watchers: &[Watcher], writer: &Writer) {
         watcher.line.hold(true);
     }
     writer.write_large(true);
-    let enough = board.head().await + MANY_LARGE;
-    while board.head().await < enough {
-        sleep(LOOK).await;
-    }
+    grow_by(MANY_LARGE, board).await;
     writer.write_large(false);
     for watcher in watchers {
         watcher.line.hold(false);
+    }
+}
+
+/// Waits until so many more events are written.
+async fn grow_by(events: u64, board: &Board) {
+    let enough = board.head().await + events;
+    while board.head().await < enough {
+        sleep(LOOK).await;
     }
 }
 
