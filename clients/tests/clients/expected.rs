@@ -43,7 +43,7 @@ pub(crate) enum Outcome {
     Everything,
     /// So, and it stays away for as long as the server asks it to.
     EverythingWhenTold,
-    /// So, but it doesn't see how long a server that stops asks it to stay away.
+    /// So, but it comes back as after any other cut, however long it is asked to stay away.
     EverythingUntold,
     /// It sees the board as it is, and from there every event.
     Snapshot,
@@ -142,7 +142,7 @@ impl Outcome {
         match self {
             Outcome::Everything => "all".to_owned(),
             Outcome::EverythingWhenTold => "all, when told".to_owned(),
-            Outcome::EverythingUntold => "all, within 2 s".to_owned(),
+            Outcome::EverythingUntold => "all, untold".to_owned(),
             Outcome::Snapshot => "snapshot, all".to_owned(),
             Outcome::Forgets => "**forgets**".to_owned(),
             Outcome::Closes => "closes".to_owned(),

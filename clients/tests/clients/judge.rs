@@ -8,11 +8,13 @@ use boardcast_sim::fold::{Fold, same_board};
 use serde_json::Value;
 
 use crate::expected::Outcome;
-use crate::line::Noted;
+use crate::line::{AGES, Noted};
 use crate::watcher::{CLOSED, Message, Watcher};
 
 /// By how much a client's timer may be early.
 const TIMER: Duration = Duration::from_millis(20);
+/// How long any client stays away after any cut; some for half of the 2 s that they are told at first.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// What stood in the end.
 pub(crate) struct Ending {
@@ -52,10 +54,19 @@ pub(crate) fn judge(watcher: &Watcher, due: &Due, ending: &Ending) -> Result<(),
     ensure(last <= due.last_allowed, || {
         format!("it saw event {last}, after {}", due.last_allowed)
     })?;
-    if outcome == Outcome::EverythingWhenTold {
-        judge_return(&watcher.line.noted())?;
+    match outcome {
+        Outcome::EverythingWhenTold => {
+            let (told, after) = first_return(&watcher.line.noted())?;
+            came_back_after(told, after)
+        }
+        Outcome::EverythingUntold => {
+            // Had it seen that, it would not be back.
+            let (told, after) = first_return(&watcher.line.noted())?;
+            ensure(told == AGES, || format!("it was told {told:?}"))?;
+            came_back_after(LEAST, after)
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The number of the last event, if everything before it is as it should be.
@@ -109,8 +120,8 @@ fn judge_messages(messages: &[Message], due: &Due, ending: &Ending) -> Result<u6
     place.map_or(Ok(0), |place| seq_of(&place))
 }
 
-/// A client that was sent away came back no sooner than it was told to.
-fn judge_return(noted: &[Noted]) -> Result<(), String> {
+/// How long a client that was sent away was told to stay away, and how long it did.
+fn first_return(noted: &[Noted]) -> Result<(Duration, Duration), String> {
     let mut sent_away = noted
         .iter()
         .enumerate()
@@ -124,8 +135,12 @@ fn judge_return(noted: &[Noted]) -> Result<(), String> {
         Noted::Ended(..) => None,
     });
     let after = back.ok_or("it never came back")?.duration_since(when);
-    ensure(after + TIMER >= told, || {
-        format!("it was told {told:?} and was back after {after:?}")
+    Ok((told, after))
+}
+
+fn came_back_after(least: Duration, after: Duration) -> Result<(), String> {
+    ensure(after + TIMER >= least, || {
+        format!("it was to stay away for {least:?} and was back after {after:?}")
     })
 }
 

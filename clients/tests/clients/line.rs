@@ -1,8 +1,9 @@
-//! The line between one client and the server: it passes bytes on, and can be cut in mid-event or held. It notes when the
-//! client asked for the stream, and what it was told when one ended.
+//! The line between one client and the server: it passes bytes on, and can be cut in mid-event or held, and ask for more
+//! patience than the server does. It notes when the client asked for the stream, and what it was told when one ended.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,12 @@ const RECEIVE_BYTES: u32 = 4_096;
 /// What is kept of a stream, to know its last words.
 const LAST_BYTES: usize = 256;
 
+/// The end of an answer that ends in order.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// For longer than the test waits for anything.
+pub(crate) const AGES: Duration = Duration::from_secs(600);
+
 pub(crate) struct Line {
     address: SocketAddr,
     state: Arc<State>,
@@ -29,6 +36,7 @@ struct State {
     cut: Mutex<Option<Cut>>,
     reset: Notify,
     held: watch::Sender<bool>,
+    is_sending_away: AtomicBool,
     noted: Mutex<Vec<Noted>>,
 }
 
@@ -47,7 +55,7 @@ pub(crate) enum Cut {
 pub(crate) enum Noted {
     /// The client asked for the stream, or tried to while there was no server.
     Asked(Instant),
-    /// A stream ended in order, after the server's last word on how long to stay away.
+    /// The last of a stream that ended in order came, and with it the last word on how long to stay away.
     Ended(Instant, Duration),
 }
 
@@ -59,6 +67,7 @@ impl Line {
             cut: Mutex::default(),
             reset: Notify::new(),
             held: watch::Sender::new(false),
+            is_sending_away: AtomicBool::new(false),
             noted: Mutex::default(),
         });
         let address = listener.local_addr().expect("an address");
@@ -95,6 +104,11 @@ impl Line {
     /// From now on nothing more comes through; or again everything.
     pub(crate) fn hold(&self, held: bool) {
         self.state.held.send_replace(held);
+    }
+
+    /// From now on a stream that ends in order asks the client to stay away for [`AGES`].
+    pub(crate) fn send_away(&self) {
+        self.state.is_sending_away.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn noted(&self) -> Vec<Noted> {
@@ -151,6 +165,7 @@ impl State {
     ) -> io::Result<()> {
         let mut held = self.held.subscribe();
         let mut last = Vec::new();
+        let mut last_came = Instant::now();
         loop {
             // The sender lives as long as this.
             let _ = held.wait_for(|held| !held).await;
@@ -159,7 +174,7 @@ impl State {
             buffer.truncate(read);
             if read == 0 {
                 if let Some(told) = retry_in(&last) {
-                    self.note(Noted::Ended(Instant::now(), told));
+                    self.note(Noted::Ended(last_came, told));
                 }
                 return Ok(());
             }
@@ -170,6 +185,10 @@ impl State {
                 }
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
+            if self.is_sending_away.load(Ordering::Relaxed) && buffer.ends_with(LAST_CHUNK) {
+                send_away(&mut buffer);
+            }
+            last_came = Instant::now();
             to_client.write_all(&buffer).await?;
             last.extend_from_slice(&buffer);
             last.drain(..last.len().saturating_sub(LAST_BYTES));
@@ -194,6 +213,14 @@ impl State {
     fn note(&self, noted: Noted) {
         self.noted.lock().expect("a whole list").push(noted);
     }
+}
+
+/// One more chunk before the last one.
+fn send_away(bytes: &mut Vec<u8>) {
+    let told = format!("retry: {}\n\n", AGES.as_millis());
+    let chunk = format!("{:x}\r\n{told}\r\n", told.len());
+    let at = bytes.len() - LAST_CHUNK.len();
+    bytes.splice(at..at, chunk.into_bytes());
 }
 
 /// The last `retry:` in a stream's last bytes.

@@ -121,7 +121,15 @@ async fn happen(
             until(watchers, |watcher| !watcher.line.is_to_be_cut()).await;
         }
         Scenario::Restart => board.crash().await,
-        Scenario::Drain => board.drain(&[]).await,
+        Scenario::Drain => {
+            for watcher in watchers {
+                // So that it is known of those that don't see it, too.
+                if outcome(watcher, scenario) == Outcome::EverythingUntold {
+                    watcher.line.send_away();
+                }
+            }
+            board.drain(&[]).await;
+        }
         Scenario::Slow => hold_back(board, watchers, writer).await,
         Scenario::Revoked => {
             for credential in credentials {
