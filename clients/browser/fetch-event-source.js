@@ -3,14 +3,21 @@
 import { fetchEventSource } from "@microsoft/fetch-event-source";
 
 const asked = new URLSearchParams(location.search);
-const cursor = asked.get("after");
+// Of the last event that was whole.
+let lastId = asked.get("after");
 
 class Refused extends Error {}
 
 await fetchEventSource(`/boards/${asked.get("board")}/events`, {
-  // In lower case: it sets the header by this name itself later on, and another spelling would be sent beside it.
-  headers: cursor ? { "last-event-id": cursor } : {},
   openWhenHidden: true,
+
+  // It takes an id when it has read that line: if the connection ended before the blank line, it would miss the event.
+  fetch(input, { headers, ...init }) {
+    const ours = new Headers(headers);
+    if (lastId) ours.set("Last-Event-ID", lastId);
+    else ours.delete("Last-Event-ID");
+    return fetch(input, { ...init, headers: ours });
+  },
 
   async onopen({ status }) {
     // 204 says never to come back; the rest are refused for a reason that stays.
@@ -23,6 +30,7 @@ await fetchEventSource(`/boards/${asked.get("board")}/events`, {
     if (data === "") return;
     const event = JSON.parse(data);
     console.log(JSON.stringify({ id, type: event.type, data: event }));
+    lastId = id || lastId;
   },
 
   // Without this the end of a connection would be the end of it all.

@@ -10,6 +10,18 @@ import requests
 from sseclient import SSEClient
 
 
+def whole(parts):
+    """Passes on what ends with a blank line. Where a proxy ends a connection in order, the package would take half an
+    event for one, with half an id."""
+    block = bytearray()
+    for part in parts:
+        block += part
+        end = block.rfind(b"\n\n", max(0, len(block) - len(part) - 1)) + 2
+        if end > 1:
+            yield bytes(block[:end])
+            del block[:end]
+
+
 def watch(url, last_id=None, token=None):
     pause = 2.0
     while True:
@@ -26,12 +38,10 @@ def watch(url, last_id=None, token=None):
                 if status == 204 or (400 <= status < 500 and status != 429):
                     return
                 response.raise_for_status()
-                for event in SSEClient(response).events():
+                for event in SSEClient(whole(response)).events():
                     if event.retry is not None:
                         pause = int(event.retry) / 1000
-                    # What a proxy ended in the middle of is handed out, too; it lacks its last line, the id.
-                    if event.id or event.data == '{"type":"connected"}':
-                        yield event
+                    yield event
                     last_id = event.id or last_id
         except requests.RequestException as error:
             print(f"{error!r}, back in {pause} s", file=sys.stderr)

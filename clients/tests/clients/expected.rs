@@ -20,6 +20,8 @@ pub(crate) enum Scenario {
     Plain,
     /// The connection is reset within an event.
     Cut,
+    /// The connection ends in order within an event, and the next ones again.
+    Ended,
     /// The server is killed and started again.
     Restart,
     /// The server stops in order and is started again.
@@ -91,9 +93,10 @@ impl Client {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Scenario; 9] = [
+    pub(crate) const ALL: [Scenario; 10] = [
         Scenario::Plain,
         Scenario::Cut,
+        Scenario::Ended,
         Scenario::Restart,
         Scenario::Drain,
         Scenario::Slow,
@@ -107,6 +110,7 @@ impl Scenario {
         match self {
             Scenario::Plain => "plain",
             Scenario::Cut => "cut",
+            Scenario::Ended => "ended",
             Scenario::Restart => "restart",
             Scenario::Drain => "drain",
             Scenario::Slow => "slow",
@@ -128,8 +132,8 @@ pub(crate) fn expected(client: Client, scenario: Scenario) -> Outcome {
         (Scenario::Interrupted, _) => Outcome::Snapshot,
         (Scenario::Cut | Scenario::Revoked, Client::Curl) => Outcome::Ends(56),
         (Scenario::Restart, Client::Curl) => Outcome::Ends(18),
-        (Scenario::Cut | Scenario::Restart, _) => Outcome::Everything,
-        (Scenario::Drain, Client::Curl) => Outcome::Ends(0),
+        (Scenario::Ended | Scenario::Drain, Client::Curl) => Outcome::Ends(0),
+        (Scenario::Cut | Scenario::Ended | Scenario::Restart, _) => Outcome::Everything,
         (Scenario::Drain, Client::Sseclient | Client::Rust) => Outcome::EverythingUntold,
         (Scenario::Drain, _) => Outcome::EverythingWhenTold,
         (Scenario::Revoked, _) => Outcome::Closes,

@@ -40,14 +40,25 @@ struct State {
     noted: Mutex<Vec<Noted>>,
 }
 
-/// Where a connection is reset.
+/// How a connection is cut.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
-    /// All of what the next event says is through, and its id is not.
+    /// It is reset. All of what the next event says is through, and its id is not.
     InEvent,
-    /// The client is connected, and the snapshot that follows is not through. Waits for [`Line::reset`]: a reset may take
-    /// away what was received and not read yet.
+    /// It is reset. The client is connected, and the snapshot that follows is not through. Waits for [`Line::reset`]: a reset
+    /// may take away what was received and not read yet.
     BeforeSnapshot,
+    /// Its answer ends in order within the next event, as by a proxy that has lost its server and doesn't say so.
+    Ended(Within),
+}
+
+/// Where in an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Within {
+    Data,
+    Id,
+    /// Before the last of its bytes.
+    BlankLine,
 }
 
 /// What happened on the line.
@@ -86,7 +97,7 @@ impl Line {
         self.address.port()
     }
 
-    /// Resets the connection once it comes to that; one alone.
+    /// Cuts the connection once it comes to that; one alone.
     pub(crate) fn cut(&self, cut: Cut) {
         *self.state.cut.lock().expect("whole") = Some(cut);
     }
@@ -178,10 +189,12 @@ impl State {
                 }
                 return Ok(());
             }
-            if let Some((cut, at)) = self.cut_in(&buffer) {
-                to_client.write_all(&buffer[..at]).await?;
-                if matches!(cut, Cut::BeforeSnapshot) {
-                    self.reset.notified().await;
+            if let Some((cut, rest)) = self.cut_in(&buffer) {
+                to_client.write_all(&rest).await?;
+                match cut {
+                    Cut::Ended(_) => return Ok(()),
+                    Cut::BeforeSnapshot => self.reset.notified().await,
+                    Cut::InEvent => {}
                 }
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
@@ -195,24 +208,50 @@ impl State {
         }
     }
 
-    /// Where in these bytes the connection is to be cut, which is done with that.
-    fn cut_in(&self, bytes: &[u8]) -> Option<(Cut, usize)> {
+    /// What still goes through if the connection is to be cut in these bytes; that is done then.
+    fn cut_in(&self, bytes: &[u8]) -> Option<(Cut, Vec<u8>)> {
         let mut asked_for = self.cut.lock().expect("whole");
         let cut = (*asked_for)?;
-        let at = match cut {
+        let rest = match cut {
             Cut::InEvent => {
                 let event = find(bytes, b"task_created")?;
-                event + find(&bytes[event..], b"\nid: ")? + 1
+                let id = event + find(&bytes[event..], b"\nid: ")? + 1;
+                bytes[..id].to_vec()
             }
-            Cut::BeforeSnapshot => find(bytes, b"{\"type\":\"snapshot\"")?,
+            Cut::BeforeSnapshot => bytes[..find(bytes, b"{\"type\":\"snapshot\"")?].to_vec(),
+            Cut::Ended(within) => end_in_event(bytes, within)?,
         };
         *asked_for = None;
-        Some((cut, at))
+        Some((cut, rest))
     }
 
     fn note(&self, noted: Noted) {
         self.noted.lock().expect("a whole list").push(noted);
     }
+}
+
+/// These bytes up to somewhere within an event, as the end of an answer; if an event begins and ends in them that has a
+/// chunk of its own.
+fn end_in_event(bytes: &[u8], within: Within) -> Option<Vec<u8>> {
+    let event = find(bytes, b"\r\ndata: {\"type\":\"task_created\"")? + 2;
+    let event_len = find(&bytes[event..], b"\n\n\r\n")? + 2;
+    let through = match within {
+        Within::Data => event_len / 2,
+        // It is the last line: what is missing is its end, the line's, and the blank line.
+        Within::Id => event_len - 6,
+        Within::BlankLine => event_len - 1,
+    };
+    let head = format!("{event_len:x}\r\n").into_bytes();
+    let chunk = event.checked_sub(head.len())?;
+    if !bytes[chunk..event].eq_ignore_ascii_case(&head) {
+        return None;
+    }
+    let mut rest = bytes[..chunk].to_vec();
+    rest.extend(format!("{through:x}\r\n").into_bytes());
+    rest.extend(&bytes[event..event + through]);
+    rest.extend(b"\r\n");
+    rest.extend(LAST_CHUNK);
+    Some(rest)
 }
 
 /// One more chunk before the last one.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::board::{Board, Credential, Writer};
 use crate::expected::{Client, Outcome, Scenario, expected};
 use crate::judge::{Due, Ending, judge};
-use crate::line::{Cut, Line};
+use crate::line::{Cut, Line, Within};
 use crate::watcher::{Tools, Watcher};
 
 /// For any one thing; the server may tell a client to stay away for 10 s.
@@ -17,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const SOME: u64 = 5;
 /// Large events that are written while nothing comes through: 5 MB.
 const MANY_LARGE: u64 = 250;
+/// Where connections end within an event, one after the other.
+const ENDS: [Within; 3] = [Within::Data, Within::Id, Within::BlankLine];
 
 /// Carries it out. What went wrong, in a sentence for each client.
 pub(crate) async fn run(scenario: Scenario, clients: &[Client], tools: &Tools) -> Vec<String> {
@@ -120,6 +122,11 @@ async fn happen(
             }
             until(watchers, |watcher| !watcher.line.is_to_be_cut()).await;
         }
+        Scenario::Ended => {
+            for within in ENDS {
+                end(within, watchers).await;
+            }
+        }
         Scenario::Restart => board.crash().await,
         Scenario::Drain => {
             for watcher in watchers {
@@ -142,6 +149,17 @@ async fn happen(
         }
     }
     last_allowed
+}
+
+/// Lets each connection end there, and those who don't come back be.
+async fn end(within: Within, watchers: &[Watcher]) {
+    for watcher in watchers {
+        watcher.line.cut(Cut::Ended(within));
+    }
+    until(watchers, |watcher| {
+        !watcher.line.is_to_be_cut() || watcher.said.ended().is_some()
+    })
+    .await;
 }
 
 /// Nothing comes through until much is written.
@@ -172,6 +190,7 @@ fn outcome(watcher: &Watcher, scenario: Scenario) -> Outcome {
 /// How often the client is told that it is connected.
 fn connections(scenario: Scenario, outcome: Outcome) -> usize {
     match scenario {
+        Scenario::Ended if !outcome.is_end() => 1 + ENDS.len(),
         Scenario::Cut | Scenario::Restart | Scenario::Drain | Scenario::Interrupted
             if !outcome.is_end() =>
         {
