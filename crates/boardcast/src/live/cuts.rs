@@ -6,12 +6,16 @@
 //! the names before it sends, and by that says so to whoever waits. So there are two cases for a
 //! send: it began before the names were taken, and then it is over when they are; or it comes after,
 //! and then the thread knows the names. Either way, once they are taken nothing more goes to them,
-//! and the flag may be seen late: that only delays the taking, for which [`Cuts::wait`] waits.
+//! and the flag may be seen late: that only delays the taking, for which [`Cuts::cut`] waits.
+//!
+//! All orders in which threads can meet here are tried: `tests/cutting.rs` compiles this file once more,
+//! over a checker's locks.
 
 use super::shard::Token;
+use super::{AtomicBool, Condvar, Mutex, MutexGuard};
 use crate::sabotage::{self, Spot};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// The watchers, and how far they were taken.
 #[derive(Debug, Default)]
@@ -35,6 +39,14 @@ struct Orders {
 pub struct Order(u64);
 
 impl Cuts {
+    /// On return these are sent nothing more. `tell` ends the sleep of the one who sends, or the next
+    /// one.
+    pub fn cut(&self, watchers: Vec<Token>, tell: impl FnOnce()) {
+        let order = self.order(watchers);
+        tell();
+        self.wait(order);
+    }
+
     /// Orders that these be sent nothing more.
     pub fn order(&self, watchers: Vec<Token>) -> Order {
         let mut orders = self.orders();
@@ -46,7 +58,7 @@ impl Cuts {
     }
 
     /// Waits until an order was taken, which is before the next send.
-    pub fn wait(&self, Order(number): Order) {
+    fn wait(&self, Order(number): Order) {
         let mut orders = self.orders();
         while orders.taken < number && !orders.is_over {
             orders = self
@@ -81,49 +93,5 @@ impl Cuts {
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spine;
-    use std::sync::Arc;
-    use std::sync::mpsc;
-
-    fn watcher(slot: u32) -> Token {
-        Token { slot, turn: 0 }
-    }
-
-    #[test]
-    fn what_is_ordered_is_taken_once() {
-        let cuts = Cuts::default();
-        assert!(!cuts.are_pending());
-        cuts.order(vec![watcher(1)]);
-        cuts.order(vec![watcher(2), watcher(3)]);
-        assert!(cuts.are_pending());
-        assert_eq!(cuts.take(), [1, 2, 3].map(watcher));
-        assert!(!cuts.are_pending());
-        assert_eq!(cuts.take(), []);
-    }
-
-    #[test]
-    fn whoever_orders_waits_for_the_taking_and_for_nothing_after_the_end() {
-        let cuts = Arc::<Cuts>::default();
-        let (taken_tx, taken_rx) = mpsc::channel();
-        let orderer = Arc::clone(&cuts);
-        let ordering = spine::spawn("orderer", move || {
-            orderer.wait(orderer.order(vec![watcher(1)]));
-            taken_tx.send(()).unwrap();
-        });
-        while !cuts.are_pending() {
-            std::hint::spin_loop();
-        }
-        assert!(taken_rx.try_recv().is_err(), "it waits");
-        assert_eq!(cuts.take(), [watcher(1)]);
-        taken_rx.recv().unwrap();
-        ordering.join().unwrap();
-        cuts.close();
-        cuts.wait(cuts.order(vec![watcher(2)]));
     }
 }

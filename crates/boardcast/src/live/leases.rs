@@ -7,17 +7,18 @@
 //!
 //! When `revoke` returns nothing more is sent to those that it cut. A lease is cut under the same lock
 //! under which it changes hands, from a request to a body and from there to whoever has the sockets,
-//! so at no moment it is between two of them and found by none.
+//! so at no moment it is between two of them and found by none. All orders in which threads can meet
+//! here are tried, as in [`super::cuts`].
 
-use super::Hangup;
 use super::shard::Token;
+use super::{AtomicBool, Hangup, Mutex, MutexGuard};
 use crate::sabotage::{self, Spot};
 use boardcast_core::access::{Access, Caller, Revocation};
 use boardcast_core::model::{BoardId, SessionId, TokenId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// All leases: as many as there are streams, and requests that wait for an event.
@@ -194,6 +195,12 @@ impl Leases {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether nothing of anybody is left.
+    #[cfg(test)]
+    pub(super) fn are_forgotten(&self) -> bool {
+        self.is_empty() && self.registry().index.is_empty()
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -411,6 +418,3 @@ impl fmt::Debug for Lease {
         f.debug_struct("Lease").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

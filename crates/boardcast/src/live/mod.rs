@@ -39,7 +39,8 @@ use bytes::Bytes;
 use hub::Hub;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 /// What a commit means to those who watch: who lost their rights is cut, and only then the others are
 /// shown what happened, so that nobody sees an event of the commit that shut them out. Called after

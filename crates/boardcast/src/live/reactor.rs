@@ -98,11 +98,11 @@ struct Knife {
 impl leases::Sender for Knife {
     /// The thread takes orders before each send and each message, none of which waits for anybody.
     fn cut(&self, watchers: Vec<Token>) {
-        let order = self.cuts.order(watchers);
-        if let Some(inbox) = self.inbox.upgrade() {
-            inbox.push(Message::CutsOrdered);
-        }
-        self.cuts.wait(order);
+        self.cuts.cut(watchers, || {
+            if let Some(inbox) = self.inbox.upgrade() {
+                inbox.push(Message::CutsOrdered);
+            }
+        });
     }
 }
 

@@ -2,6 +2,8 @@
 //! on a clock that the test turns.
 
 mod costs;
+mod cutting;
+mod leases;
 mod shards;
 mod steps;
 mod streams;
