@@ -9,6 +9,7 @@ use std::time::Duration;
 use boardcast_sim::badge;
 use boardcast_sim::client::{Answer, Client, Request};
 use boardcast_sim::cursor::seq_of;
+use boardcast_sim::port::Port;
 use boardcast_sim::program::Program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -43,7 +44,8 @@ impl Board {
     /// A server with the board, one list and some tasks on it; with accounts, if asked for.
     pub(crate) async fn start(binary: PathBuf, accounts: bool) -> Board {
         let folder = tempfile::tempdir().expect("a folder");
-        let program = start(0, &binary, &folder, &[]).await;
+        let port = Port::reserve().expect("a port");
+        let program = start(port, &binary, &folder, &[]).await;
         let mut board = Board {
             program,
             binary,
@@ -103,7 +105,7 @@ impl Board {
     }
 
     async fn start_again(&mut self, args: &[&str]) {
-        let port = self.program.addr().port();
+        let port = self.program.port();
         self.program = start(port, &self.binary, &self.folder, args).await;
     }
 
@@ -229,7 +231,7 @@ impl Board {
     }
 }
 
-async fn start(port: u16, binary: &PathBuf, folder: &TempDir, args: &[&str]) -> Program {
+async fn start(port: Port, binary: &PathBuf, folder: &TempDir, args: &[&str]) -> Program {
     let data = folder.path().join("board.db");
     let ours = ["--no-demo", "--log", "error", "--web-dir", "dist"];
     let args = [&ours, args].concat();

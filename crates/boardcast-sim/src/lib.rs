@@ -9,7 +9,7 @@
 //! follows one over a socket, [`fold`] keeps a board by the contract's table, [`watcher`] follows a
 //! board through cuts and restarts and [`merged`] several in one stream, [`oracle`] judges a
 //! finished run. [`load`] asks like many clients and keeps a [`ledger`] of the answers, a [`crowd`] is
-//! many watchers and their verdict. [`program`] runs the server as a child, [`shim`] lets its disk be
+//! many watchers and their verdict. [`program`] runs the server as a child, on a [`port`] that stays its own, [`shim`] lets its disk be
 //! slow or fail, [`power`] cuts its power and leaves what a [`disk`] would; [`outage`] lets it go down
 //! that way, or by `kill -9`, again and again under a load, and judges; [`churn`] lets clients come and
 //! go, and looks at what they leave. [`mod@bench`] measures. A [`probe`] tests a server that runs
@@ -40,6 +40,7 @@ pub mod load;
 pub mod merged;
 pub mod oracle;
 pub mod outage;
+pub mod port;
 pub mod power;
 pub mod probe;
 pub mod program;

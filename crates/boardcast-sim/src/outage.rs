@@ -20,6 +20,7 @@ use crate::crowd::Crowd;
 use crate::cursor::seq_of;
 use crate::ledger::Ledger;
 use crate::load::{Ground, Load};
+use crate::port::Port;
 use crate::power::{Power, Swallowed};
 use crate::program::Program;
 use crate::random::Random;
@@ -299,8 +300,7 @@ struct Server {
     data: PathBuf,
     power: Option<Power>,
     program: Option<Program>,
-    /// Where it listens, once it has.
-    port: u16,
+    port: Port,
     random: Random,
     /// Whether anything was ever answered: from then on there is a file to look at.
     is_in_use: bool,
@@ -328,7 +328,7 @@ impl Server {
             data,
             power,
             program: None,
-            port: 0,
+            port: Port::reserve().map_err(text)?,
             random,
             is_in_use: false,
             outages: 0,
@@ -341,7 +341,6 @@ impl Server {
         let program = self.try_start().await;
         let program = program.map_err(|fault| format!("it does not start: {fault}"))?;
         let addr = program.addr();
-        self.port = addr.port();
         self.program = Some(program);
         Ok(addr)
     }
@@ -349,7 +348,7 @@ impl Server {
     async fn try_start(&self) -> std::io::Result<Program> {
         let env = self.power.as_ref().map(Power::env).unwrap_or_default();
         let quiet = ["--log", "warn"];
-        Program::start_on(self.port, &self.binary, &self.data, &quiet, &env).await
+        Program::start_on(self.port.clone(), &self.binary, &self.data, &quiet, &env).await
     }
 
     /// Takes it down somewhere in what it is doing.
@@ -412,7 +411,7 @@ impl Server {
                 "--log",
                 "off",
                 "--listen",
-                &format!("127.0.0.1:{}", self.port),
+                &self.port.addr().to_string(),
                 "--data",
             ])
             .arg(&self.data)

@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
+use crate::port::Port;
 use crate::wait::within;
 
 /// The last lines of output that are kept.
@@ -28,14 +30,17 @@ const URL: &str = "://localhost:";
 pub struct Program {
     child: Child,
     pid: u32,
+    port: Port,
     addr: SocketAddr,
     output: Output,
+    /// Until all of the output is read.
+    reading: Vec<JoinHandle<()>>,
 }
 
 impl Program {
-    /// Starts `binary --listen 127.0.0.1:0 --data DATA` with `extra_args` after that and
-    /// `extra_env` added to the environment, and waits until its standard output says where it
-    /// listens.
+    /// Starts `binary --listen 127.0.0.1:PORT --data DATA`, on a port of its own, with `extra_args`
+    /// after that and `extra_env` added to the environment, and waits until its standard output says
+    /// where it listens.
     ///
     /// # Errors
     /// If it can't be started, or ends or closes its output before it says so; with its output in
@@ -46,7 +51,7 @@ impl Program {
         extra_args: &[&str],
         extra_env: &[(String, String)],
     ) -> io::Result<Program> {
-        Self::start_on(0, binary, data, extra_args, extra_env).await
+        Self::start_on(Port::reserve()?, binary, data, extra_args, extra_env).await
     }
 
     /// [`Program::start`] on a given port, to come back where it was before.
@@ -54,14 +59,14 @@ impl Program {
     /// # Errors
     /// As for [`Program::start`].
     pub async fn start_on(
-        port: u16,
+        port: Port,
         binary: impl AsRef<OsStr>,
         data: &Path,
         extra_args: &[&str],
         extra_env: &[(String, String)],
     ) -> io::Result<Program> {
         let mut child = Command::new(binary)
-            .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
+            .args(["--listen", &port.addr().to_string(), "--data"])
             .arg(data)
             .args(extra_args)
             .envs(extra_env.iter().map(|(name, value)| (name, value)))
@@ -72,8 +77,10 @@ impl Program {
             .spawn()?;
         let output = Output::default();
         let (addr_tx, addr_rx) = oneshot::channel();
-        tokio::spawn(keep(child.stdout.take(), output.clone(), Some(addr_tx)));
-        let stderr = tokio::spawn(keep(child.stderr.take(), output.clone(), None));
+        let mut reading = vec![
+            tokio::spawn(keep(child.stdout.take(), output.clone(), Some(addr_tx))),
+            tokio::spawn(keep(child.stderr.take(), output.clone(), None)),
+        ];
         let pid = child
             .id()
             .expect("a child that was not waited for has a pid");
@@ -82,14 +89,16 @@ impl Program {
             Ok(Ok(addr)) => Ok(Program {
                 child,
                 pid,
+                port,
                 addr,
                 output,
+                reading,
             }),
             // Its output has ended without an address, or it says nothing at all.
             silent => {
                 child.kill().await?;
                 let status = child.wait().await?;
-                let _ = stderr.await;
+                read_to_the_end(&mut reading).await;
                 let why = silent.err().map_or_else(
                     || "never said where it listens".to_owned(),
                     |late| late.to_string(),
@@ -105,6 +114,11 @@ impl Program {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Its port, which is nobody else's as long as this is kept.
+    pub fn port(&self) -> Port {
+        self.port.clone()
     }
 
     /// Its id while it runs, and what it was after.
@@ -192,12 +206,14 @@ impl Program {
         }
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself, and until all of its output is kept.
     ///
     /// # Errors
     /// If it doesn't within [`crate::wait::WAIT`].
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        within("the server's end", self.child.wait()).await
+        let ended = within("the server's end", self.child.wait()).await?;
+        read_to_the_end(&mut self.reading).await;
+        Ok(ended)
     }
 }
 
@@ -219,6 +235,14 @@ impl Output {
     fn text(&self) -> String {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+/// Waits for what an ended child still has in its pipes. A child of its own may hold them: then what has
+/// come is all.
+async fn read_to_the_end(reading: &mut Vec<JoinHandle<()>>) {
+    for reading in reading.drain(..) {
+        let _ = within("the rest of its output", async { Ok(reading.await) }).await;
     }
 }
 
@@ -285,10 +309,10 @@ mod tests {
         assert_eq!(program.addr(), "127.0.0.1:4321".parse().unwrap());
         assert!(program.terminate().await.unwrap().success());
         assert!(program.terminate().await.is_err());
-        let mut again = Program::start_on(4322, &binary, &data, &[], &[])
+        let mut again = Program::start_on(program.port(), &binary, &data, &[], &[])
             .await
             .unwrap();
-        assert_eq!(again.addr().port(), 4322);
+        assert_eq!(again.addr(), program.port().addr());
         assert_eq!(again.kill9().await.unwrap().signal(), Some(9));
         assert!(again.output().starts_with("starting\n"));
     }

@@ -7,6 +7,7 @@ use boardcast::serve::{Machine, Server};
 use boardcast_core::model::Timestamp;
 use boardcast_sim::client::{Answer, Client, Request};
 use boardcast_sim::hearing::Hearing;
+use boardcast_sim::port::Port;
 use boardcast_sim::sse::Block;
 use boardcast_sim::stream::EventStream;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ pub(crate) struct TestApp {
     args: ServeArgs,
     clock: Arc<TestClock>,
     folder: TempDir,
+    /// Its own while it is down, too.
+    port: Port,
 }
 
 /// The machine's clock, moved by as much as a test wants.
@@ -77,8 +80,9 @@ impl TestApp {
     /// A server with other flags.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServeArgs)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let port = Port::reserve().expect("a port");
         let mut args = ServeArgs {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: port.addr(),
             data: folder.path().join("test.db"),
             bodies_only: crate::bodies::is_asked_for(),
             ..ServeArgs::default()
@@ -90,6 +94,7 @@ impl TestApp {
             args,
             clock: Arc::default(),
             folder,
+            port,
         };
         app.resume().await;
         if crate::signed_in::is_asked_for() {
@@ -98,8 +103,9 @@ impl TestApp {
         app
     }
 
-    /// Starts the stopped server again on the same file and, after the first time, the same port.
+    /// Starts the stopped server again on the same file and the same port.
     pub(crate) async fn resume(&mut self) {
+        self.port.wait_until_free().await.expect("nobody listens");
         let outside = Arc::clone(&self.clock) as Arc<dyn Outside>;
         let server = Server::start(&self.args, outside)
             .await

@@ -2,6 +2,7 @@
 //! killed and started again.
 
 use boardcast_sim::hearing::Hearing;
+use boardcast_sim::port::Port;
 use boardcast_sim::program::Program;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ impl ChildApp {
         for &after in kills {
             start_and_kill(&data, "127.0.0.1:0", after).await;
         }
-        let program = start_on(0, &data).await;
+        let port = Port::reserve().expect("a port");
+        let program = start_on(port, &data).await;
         let hearing = Hearing::of(program.addr(), crate::described::judge);
         Self {
             program,
@@ -47,7 +49,7 @@ impl ChildApp {
 
     /// Starts it again where it was, after it ended.
     pub(crate) async fn restart(&mut self) {
-        self.program = start_on(self.address().port(), &data_in(&self.folder)).await;
+        self.program = start_on(self.program.port(), &data_in(&self.folder)).await;
     }
 
     /// Starts it after it ended, and kills it before it has come far.
@@ -98,7 +100,7 @@ fn data_in(folder: &TempDir) -> PathBuf {
     folder.path().join("test.db")
 }
 
-async fn start_on(port: u16, data: &Path) -> Program {
+async fn start_on(port: Port, data: &Path) -> Program {
     let binary = env!("CARGO_BIN_EXE_boardcast");
     let quiet = ["--log", "warn"];
     let program = Program::start_on(port, binary, data, &quiet, &[]).await;

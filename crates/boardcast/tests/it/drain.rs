@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -42,8 +42,12 @@ async fn a_stop_under_load_loses_nothing_and_leaves_one_file_and_a_free_port() {
             let says_when_to_return = last.retry.is_some() && last.data.is_none();
             assert!(says_when_to_return, "a stream ended with {last:?}");
         }
-        let listener = TcpListener::bind(address).await;
-        drop(listener.expect("the port is free at once"));
+        // Bound and not listened on: what another test starts just now has a copy for a moment, and a
+        // listener's would keep the server away.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(address).expect("the port is free at once");
+        drop(socket);
         app.restart().await;
     }
     let ledger = load.stop().await;

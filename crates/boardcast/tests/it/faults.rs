@@ -45,7 +45,7 @@ impl Faulty {
 
     /// Starts the program again, where it was before.
     async fn restart(&mut self) {
-        let port = self.program.addr().port();
+        let port = self.program.port();
         let again = Program::start_on(port, BINARY, &self.data, &[], &self.shim.env()).await;
         self.program = again.expect("it starts again");
     }

@@ -5,11 +5,12 @@ use crate::app::{PATIENCE, TestApp};
 use crate::cli;
 use crate::stream::START;
 use boardcast_sim::client::{Client, Request};
+use boardcast_sim::port::Port;
 use boardcast_sim::stream::EventStream;
 use boardcast_sim::watcher::Watcher;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,6 +26,7 @@ const IDLE: Duration = Duration::from_secs(70);
 pub(crate) struct Proxy {
     _child: Child,
     _folder: TempDir,
+    _port: Port,
     pub(crate) address: SocketAddr,
 }
 
@@ -106,7 +108,8 @@ impl Proxy {
         });
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().to_str().expect("a plain path");
-        let address = free_address();
+        let port = Port::reserve().expect("a port");
+        let address = port.addr();
         let config = folder.path().join("config");
         std::fs::write(&config, kind.config(address, upstream, path)).expect("a config");
         let mut command = Command::new(program);
@@ -126,6 +129,7 @@ impl Proxy {
         let proxy = Self {
             _child: child,
             _folder: folder,
+            _port: port,
             address,
         };
         proxy.wait_until_it_answers().await;
@@ -151,11 +155,6 @@ fn find(program: &str) -> Option<PathBuf> {
         .iter()
         .map(|folder| PathBuf::from(folder).join(program))
         .find(|path| path.exists())
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
 }
 
 /// A first event comes through at once, an idle line stays, and a change after that still comes.

@@ -16,7 +16,7 @@ async fn the_log_never_holds_a_secret() {
     let data = folder.path().join("test.db");
     let binary = env!("CARGO_BIN_EXE_boardcast");
     let loud = ["--log", "boardcast=trace,info"];
-    let started = Program::start_on(0, binary, &data, &loud, &[]).await;
+    let started = Program::start(binary, &data, &loud, &[]).await;
     let mut program = started.expect("the program starts");
     let client = Client::new(program.addr());
     until("the code is told", || program.output().contains("/#setup")).await;

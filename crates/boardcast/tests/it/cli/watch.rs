@@ -218,7 +218,7 @@ async fn it_follows_through_two_restarts_and_its_lines_are_the_log() {
             0 => drop(server.kill9().await.unwrap()),
             _ => drop(server.terminate().await.unwrap()),
         }
-        server = Program::start_on(addr.port(), binary, &data, &[], &[])
+        server = Program::start_on(server.port(), binary, &data, &[], &[])
             .await
             .unwrap();
         add("Missed").await;
