@@ -2,7 +2,6 @@
 // again; and what other people do, through its API.
 import { spawn, type ChildProcess } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { List, Snapshot, Task } from "../src/wire.ts";
@@ -17,36 +16,42 @@ export class Server {
   #process: ChildProcess | null = null;
   /** What switches accounts on, as it was said at the last start. */
   setUpCode = "";
+  #port = 0;
 
-  private constructor(
-    readonly port: number,
-    private readonly folder: string,
-  ) {}
+  private constructor(private readonly folder: string) {}
 
   static async start(): Promise<Server> {
-    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), "boardcast-e2e-")));
-    await server.start();
+    const server = new Server(mkdtempSync(join(tmpdir(), "boardcast-e2e-")));
+    server.#port = await server.start();
     return server;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get url(): string {
     return urlOf(this.port);
   }
 
-  /** Starts on the same data; on another port than its own where nobody should find it yet. */
-  async start(port = this.port): Promise<void> {
+  /** Starts on the same data; on some other port, given 0, where nobody should find it yet. Gives the port. */
+  async start(port = this.#port): Promise<number> {
     const args = ["serve", "--listen", `127.0.0.1:${port}`, "--data", join(this.folder, "board.db")];
     if (WEB_DIR !== undefined) args.push("--web-dir", WEB_DIR);
     const started = spawn(BINARY, [...args, "--no-demo", "--log", "error"], {
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     started.stderr.setEncoding("utf8").on("data", (text: string) => this.#said(text));
     this.#process = started;
     const endIt = () => started.kill("SIGKILL");
     process.once("exit", endIt);
     started.once("exit", () => process.off("exit", endIt));
+    let greeting = "";
+    started.stdout.setEncoding("utf8").on("data", (text: string) => (greeting += text));
     const until = Date.now() + START_MS_MAX;
-    while (!(await answers(`${urlOf(port)}/healthz`))) {
+    for (;;) {
+      const listening = Number(/:\/\/localhost:(\d+)/.exec(greeting)?.[1] ?? NaN);
+      if (listening && (await answers(`${urlOf(listening)}/healthz`))) return listening;
       if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}`);
       if (Date.now() > until) throw new Error("the server doesn't answer");
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -158,14 +163,6 @@ export class Api {
 
 export function urlOf(port: number): string {
   return `http://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as { port: number };
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
 }
 
 async function answers(url: string): Promise<boolean> {
