@@ -105,7 +105,6 @@ impl TestApp {
 
     /// Starts the stopped server again on the same file and the same port.
     pub(crate) async fn resume(&mut self) {
-        self.port.wait_until_free().await.expect("nobody listens");
         let outside = Arc::clone(&self.clock) as Arc<dyn Outside>;
         let server = Server::start(&self.args, outside)
             .await
@@ -115,7 +114,8 @@ impl TestApp {
         self.server = Some(server);
     }
 
-    /// Stops the server in order and checks that no watcher is left. The file stays.
+    /// Stops the server in order and checks that no watcher is left. The file stays, and the port is
+    /// nobody's.
     pub(crate) async fn pause(&mut self) {
         let server = self.server.take().expect("it runs");
         let engine = Arc::clone(server.engine());
@@ -131,6 +131,7 @@ impl TestApp {
             "a watcher is left"
         );
         assert_eq!(engine.streams(), 0, "a permit is left");
+        self.port.wait_until_free().await.expect("nobody listens");
     }
 
     /// Ends the test: see [`TestApp::pause`].

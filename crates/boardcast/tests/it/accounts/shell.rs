@@ -146,7 +146,7 @@ fn kept_token(home: &Path, server: &str) -> String {
 
 #[tokio::test]
 async fn who_logs_out_is_forgotten_here_whatever_the_server_says() {
-    let house = House::start().await;
+    let mut house = House::start().await;
     let home = tempfile::tempdir().expect("a folder");
     let (home, server) = (home.path(), url(&house.app));
     let sign_in = async || {
@@ -160,7 +160,7 @@ async fn who_logs_out_is_forgotten_here_whatever_the_server_says() {
     assert!(out.contains("was good for nothing any more."), "{out}");
     // It is told how to end it where it can't be ended.
     sign_in().await;
-    house.stop().await;
+    house.app.pause().await;
     let out = run_as(home, &server, &["logout"], "").await;
     assert_eq!((out.code, out.out.as_str()), (Some(3), ""), "{out:?}");
     for says in [

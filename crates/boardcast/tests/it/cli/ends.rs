@@ -6,7 +6,7 @@ use crate::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exit_codes_tell_refused_misused_and_unreachable_apart() {
-    let app = TestApp::start().await;
+    let mut app = TestApp::start().await;
     let long = "x".repeat(501);
     let sentence = "title must be at most 500 characters long";
     refused(&run(&app, &["add", "To do", &long]).await, 1, sentence);
@@ -46,7 +46,7 @@ async fn exit_codes_tell_refused_misused_and_unreachable_apart() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     }
     let server = url(&app);
-    app.stop().await;
+    app.pause().await;
     for args in [
         &["boards"] as &[&str],
         &["add-board", "X"],
