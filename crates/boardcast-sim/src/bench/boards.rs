@@ -36,12 +36,11 @@ impl Pace {
 /// Events at each of the paces, to so many watchers of each board.
 fn in_turn<const N: usize>(
     target: &Target,
-    boards: usize,
+    mut swarm: Swarm,
     watchers: usize,
     paces: [Pace; N],
     time: Duration,
 ) -> Result<[Figures; N], String> {
-    let mut swarm = Swarm::new(target, boards)?;
     swarm.watch_each(watchers)?;
     let mut measured = Vec::with_capacity(N);
     for pace in paces {
@@ -83,12 +82,30 @@ pub(crate) async fn boards(mut stage: Stage) -> Outcome {
     let (mut own, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut costs, mut bare_costs) = (Vec::new(), Vec::new());
     for _ in 0..stage.pairs() {
-        let [quiet] = in_turn(&ours.target, boards, 0, PACE, time)?;
-        let [figures] = in_turn(&ours.target, boards, WATCHERS_EACH, PACE, time)?;
+        let [quiet] = in_turn(
+            &ours.target,
+            Swarm::new(&ours.target, boards)?,
+            0,
+            PACE,
+            time,
+        )?;
+        let [figures] = in_turn(
+            &ours.target,
+            Swarm::new(&ours.target, boards)?,
+            WATCHERS_EACH,
+            PACE,
+            time,
+        )?;
         let mut floor = stage.floor(figures.bytes_per_delivery());
         (floor.watch, floor.path) = ("/{writer}".into(), "/{writer}".into());
-        let [floor_quiet] = in_turn(&floor, boards, 0, PACE, time / 2)?;
-        let [floor] = in_turn(&floor, boards, WATCHERS_EACH, PACE, time)?;
+        let [floor_quiet] = in_turn(&floor, Swarm::new(&floor, boards)?, 0, PACE, time / 2)?;
+        let [floor] = in_turn(
+            &floor,
+            Swarm::new(&floor, boards)?,
+            WATCHERS_EACH,
+            PACE,
+            time,
+        )?;
         let cost = net(&figures, quiet.cpu_per_event());
         let bare_cost = net(&floor, floor_quiet.cpu_per_event());
         ratios.push(cost / bare_cost);
@@ -206,73 +223,84 @@ fn at_ease(target: &Target, watchers: usize, time: Duration) -> Result<Spread, S
     Ok(swarm.tally.latencies.clone())
 }
 
-/// The same events by either way to the watchers: over sockets that were taken over, and through
-/// hyper as bodies.
+/// The same events by three ways to the watchers: over sockets that were taken over, through hyper as
+/// bodies, and by a server that has nothing of ours.
 pub(crate) async fn paths(mut stage: Stage) -> Outcome {
     const PACES: [Pace; 2] = [Pace::Every(Duration::from_micros(500)), Pace::AtOnce(1)];
     let mut part = Part::new(
-        "Sockets taken over, and bodies",
+        "Sockets taken over, bodies, and a stock server",
         &[
             "events",
             "sockets: CPU µs a delivery",
             "bodies",
-            "ratio",
+            "stock",
+            "sockets / bodies",
+            "sockets / stock",
             "sockets: p50 ms",
             "p99 ms",
             "bodies: p50 ms",
             "p99 ms",
+            "stock: p50 ms",
+            "p99 ms",
         ],
         "What taking sockets from hyper is worth where every event has few watchers: many boards get events in turn, from a \
-         server that takes sockets over and from one that sends all streams as bodies; 2,000 events a second, and then each as \
-         soon as the one before has been seen, where a core never rests. Events come in by a door behind requests, writer and \
-         file (`crates/boardcast/bench/publish.rs`) and are published there as the writer would; CPU a delivery is without \
-         what the same events cost when nobody watches.",
+         server that takes sockets over, from one that sends all streams as bodies, and from one made of axum's own event \
+         streams over tokio's broadcast channels, which keeps no log and promises nothing; 2,000 events a second, and then each \
+         as soon as the one before has been seen, where a core never rests. Events come in by a door behind requests, writer and \
+         file (`crates/boardcast/bench/publish/main.rs`) and are published there as the writer would; CPU a delivery is without \
+         what the same events cost when nobody watches. The load doesn't sleep while a delivery is due: on one machine it is \
+         the server that pays for waking it, up to 6 µs a delivery, which it doesn't where watchers are elsewhere.",
     );
     let boards = stage.size(2_000, 20);
     let time = stage.time(1_500);
     let sockets = stage.with_door(boards, &[]).await?;
     let bodies = stage.with_door(boards, &["--bodies-only"]).await?;
-    let mut rounds: [Vec<[Way; 2]>; 2] = Default::default();
+    let stock = stage.with_door(boards, &["--stock"]).await?;
+    let mut rounds: [Vec<[Way; 3]>; 2] = Default::default();
     for _ in 0..stage.pairs() {
         let run = |target: &Target| {
-            let quiet = in_turn(target, boards, 0, PACES, time)?;
-            let watched = in_turn(target, boards, WATCHERS_EACH, PACES, time)?;
+            let swarm = || {
+                let mut swarm = Swarm::new(target, boards)?;
+                swarm.stay_awake();
+                Ok::<_, String>(swarm)
+            };
+            let quiet = in_turn(target, swarm()?, 0, PACES, time)?;
+            let watched = in_turn(target, swarm()?, WATCHERS_EACH, PACES, time)?;
             let both = watched.into_iter().zip(quiet);
             Ok::<_, String>(both.map(|(figures, quiet)| Way {
                 cost: net(&figures, quiet.cpu_per_event()),
                 latencies: figures.latencies,
             }))
         };
-        let pairs = run(&sockets.target)?.zip(run(&bodies.target)?);
-        for (round, (own, other)) in rounds.iter_mut().zip(pairs) {
+        let ways = run(&sockets.target)?.zip(run(&bodies.target)?);
+        for (round, ((own, bodies), stock)) in rounds.iter_mut().zip(ways.zip(run(&stock.target)?))
+        {
             stage.say(&format!(
-                "  {:.1} µs, as bodies {:.1} µs",
-                own.cost, other.cost
+                "  {:.1} µs, as bodies {:.1} µs, stock {:.1} µs",
+                own.cost, bodies.cost, stock.cost
             ));
-            round.push([own, other]);
+            round.push([own, bodies, stock]);
         }
     }
     let names = ["2,000 a second", "one after another"];
     for (name, round) in names.into_iter().zip(&rounds) {
-        let middle = |of: &dyn Fn(&[Way; 2]) -> f64| {
+        let middle = |of: &dyn Fn(&[Way; 3]) -> f64| {
             digits(median(&round.iter().map(of).collect::<Vec<_>>()))
         };
-        let ratio = middle(&|[own, other]| own.cost / other.cost);
-        part.row([
-            name.to_owned(),
-            middle(&|[own, _]| own.cost),
-            middle(&|[_, other]| other.cost),
-            ratio.clone(),
-            middle(&|[own, _]| own.latencies.percentile(50.0)),
-            middle(&|[own, _]| own.latencies.percentile(99.0)),
-            middle(&|[_, other]| other.latencies.percentile(50.0)),
-            middle(&|[_, other]| other.latencies.percentile(99.0)),
-        ]);
+        let costs = [0, 1, 2].map(|way| middle(&|ways| ways[way].cost));
+        let ratios = [1, 2].map(|way| middle(&|ways| ways[0].cost / ways[way].cost));
+        let latencies = [0, 1, 2].map(|way| {
+            [50.0, 99.0].map(|share| middle(&|ways| ways[way].latencies.percentile(share)))
+        });
         part.ratio(format!(
             "On {} boards with {WATCHERS_EACH} watchers each, events {name}: a delivery over a socket that was taken over costs \
-             {ratio} times the CPU of one through hyper.",
+             {} times the CPU of one through hyper, and {} times that of a stock server.",
             thousands(boards as f64),
+            ratios[0],
+            ratios[1],
         ));
+        let cells = [name.to_owned()].into_iter().chain(costs).chain(ratios);
+        part.row(cells.chain(latencies.into_iter().flatten()));
     }
     Ok(part)
 }

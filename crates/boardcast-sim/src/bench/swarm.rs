@@ -116,6 +116,8 @@ pub(crate) struct Swarm {
     writers: Vec<Writer>,
     /// Deliveries that must have come once all is quiet.
     due: u64,
+    /// See [`Swarm::stay_awake`].
+    stays_awake: bool,
     began: Instant,
     pub(crate) tally: Tally,
 }
@@ -132,6 +134,7 @@ impl Swarm {
             watchers: Vec::new(),
             writers: Vec::new(),
             due: 0,
+            stays_awake: false,
             began: Instant::now(),
             tally: Tally::default(),
         };
@@ -147,6 +150,12 @@ impl Swarm {
             swarm.connect_writer(number)?;
         }
         Ok(swarm)
+    }
+
+    /// From now on it doesn't sleep while a delivery is due. To wake it would be the server's work, which
+    /// it is not where watchers are on other machines.
+    pub(crate) fn stay_awake(&mut self) {
+        self.stays_awake = true;
     }
 
     /// More watchers of all writers, from now on. On return they have their streams.
@@ -455,6 +464,8 @@ impl Swarm {
 
     /// Looks after whoever has something to read.
     pub(crate) fn pump(&mut self, limit: Duration) -> Result<(), String> {
+        let is_awake = self.stays_awake && self.tally.deliveries < self.due;
+        let limit = if is_awake { Duration::ZERO } else { limit };
         let limit = Timespec::try_from(limit).map_err(|fault| fault.to_string())?;
         self.ready.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.ready), Some(&limit)) {

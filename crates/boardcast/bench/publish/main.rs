@@ -1,11 +1,14 @@
-//! The server with a second door, for the ruler: whatever event comes in there is published at once,
-//! as the writer publishes what it has committed. So getting bytes to watchers can be measured by
+//! A server with a second door, for the ruler: whatever event comes in there is published at once, as
+//! the writer publishes what it has committed. So getting bytes to watchers can be measured by
 //! itself, without requests that change something and without the file. Everything behind the door is
-//! the program's own; what comes in by it is in no log, so nobody may come back for it.
+//! the program's own, or with `--stock` what most servers of such streams are made of; what comes in
+//! by it is in no log, so nobody may come back for it.
 //!
 //! `POST /BOARD` with the event's JSON; the answer comes when it is published. A thread waits at each
 //! connection, and one event comes in at a time, as it would from the writer.
 #![allow(clippy::print_stdout, reason = "a program says where it listens")]
+
+mod stock;
 
 use anyhow::Context;
 use boardcast::config::Cli;
@@ -19,6 +22,7 @@ use clap::Parser;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
+use stock::Stock;
 
 /// An event may have so many bytes here.
 const EVENT_BYTES_MAX: usize = 16 * 1024;
@@ -28,14 +32,24 @@ const ORDINAL_MIN: u64 = 1 << 40;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let server = Server::start(&Cli::parse().serve, Arc::new(Machine)).await?;
+    let (stock, words): (Vec<_>, Vec<_>) =
+        std::env::args_os().partition(|word| word.as_os_str() == "--stock");
+    let args = Cli::parse_from(words).serve;
+    let door = Arc::new(Door {
+        ordinal: Mutex::new(ORDINAL_MIN),
+        house: if stock.is_empty() {
+            House::Ours(Box::new(Server::start(&args, Arc::new(Machine)).await?))
+        } else {
+            House::Stock(Stock::start(args.listen).await?)
+        },
+    });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("door {}", listener.local_addr()?.port());
-    println!("listening on {}", server.url());
-    let door = Arc::new(Door {
-        engine: Arc::clone(server.engine()),
-        ordinal: Mutex::new(ORDINAL_MIN),
-    });
+    let url = match &door.house {
+        House::Ours(server) => server.url(),
+        House::Stock(_) => format!("http://localhost:{}", args.listen.port()),
+    };
+    println!("listening on {url}");
     spine::spawn("door", move || {
         for stream in listener.incoming().flatten() {
             let door = Arc::clone(&door);
@@ -54,9 +68,15 @@ async fn main() -> anyhow::Result<()> {
 }
 
 struct Door {
-    engine: Arc<Engine>,
+    house: House,
     /// Of the last event; held while one is published.
     ordinal: Mutex<u64>,
+}
+
+/// What is behind the door.
+enum House {
+    Ours(Box<Server>),
+    Stock(Stock),
 }
 
 impl Door {
@@ -64,28 +84,35 @@ impl Door {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream);
         while let Some((board, event)) = read_request(&mut reader)? {
-            self.publish(&board, &event)?;
+            self.publish(&board, event)?;
             (&*stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
         }
         Ok(())
     }
 
-    /// After what the board's watchers have seen, or after its founding where nobody has seen more.
-    fn publish(&self, board: &str, event: &[u8]) -> anyhow::Result<()> {
-        let board_id: BoardId = board.parse().context("the board's id")?;
-        let hub = self.engine.hub();
+    fn publish(&self, board: &str, event: Vec<u8>) -> anyhow::Result<()> {
         let mut ordinal = self.ordinal.lock().unwrap_or_else(PoisonError::into_inner);
         *ordinal += 1;
-        let head = hub.head(&board_id);
-        let cursor = Cursor {
-            seq: head.map_or(1, |head| head.seq) + 1,
-            mark: Mark::ZERO,
-        };
-        let mut builder = SegmentBuilder::new(board_id);
-        builder.push(cursor, *ordinal, event);
-        hub.publish(builder.build().into_iter().collect());
-        Ok(())
+        match &self.house {
+            House::Ours(server) => publish(server.engine(), board, *ordinal, &event),
+            House::Stock(stock) => stock.publish(board, *ordinal, String::from_utf8(event)?),
+        }
     }
+}
+
+/// After what the board's watchers have seen, or after its founding where nobody has seen more.
+fn publish(engine: &Engine, board: &str, ordinal: u64, event: &[u8]) -> anyhow::Result<()> {
+    let board_id: BoardId = board.parse().context("the board's id")?;
+    let hub = engine.hub();
+    let head = hub.head(&board_id);
+    let cursor = Cursor {
+        seq: head.map_or(1, |head| head.seq) + 1,
+        mark: Mark::ZERO,
+    };
+    let mut builder = SegmentBuilder::new(board_id);
+    builder.push(cursor, ordinal, event);
+    hub.publish(builder.build().into_iter().collect());
+    Ok(())
 }
 
 /// The board and the event of the next request; none at the end.
