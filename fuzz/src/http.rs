@@ -95,7 +95,10 @@ fn ask(world: &mut World, asked: &Asked) -> Answered {
     };
     let is_head = asked.method == "HEAD";
     match (status, kind.as_deref()) {
-        (500.., _) => panic!("{asked:?} was answered {status}"),
+        (500.., _) => panic!(
+            "{asked:?} was answered {status}: {}",
+            String::from_utf8_lossy(&body)
+        ),
         _ if is_head => assert!(body.is_empty(), "{asked:?}"),
         (204 | 304, _) => assert!(body.is_empty(), "{asked:?}"),
         (400.., kind) => {
